@@ -1,0 +1,1 @@
+"""Audio itself: formats, reading and writing in blocks. Knows no gRPC."""

@@ -1,0 +1,72 @@
+"""Measured progress: counted in steps that are done, with an ETA from steps timed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+MIN_STEPS_TIMED = 2
+"""An ETA from fewer steps would be a guess."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far work has come. `fraction` is of the whole job, 0 to 1."""
+
+    stage: str
+    step: int
+    steps: int
+    fraction: float
+    eta_s: float | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A named part of a job. `weight` is its share of the work, in any unit that all
+    stages of the job share (seconds of audio, bytes, measured cost)."""
+
+    name: str
+    steps: int
+    weight: float
+
+
+class ProgressMeter:
+    """Turns finished steps into Progress.
+
+    The ETA divides the weight still to be done by the speed measured so far in this
+    very run; it is absent until MIN_STEPS_TIMED steps were timed.
+    """
+
+    def __init__(
+        self, stages: Sequence[Stage], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stages = list(stages)
+        self._total = sum(stage.weight for stage in stages)
+        self._clock = clock
+        self._started_s = clock()
+        self._index = 0
+        self._step = 0
+        self._timed = 0
+
+    def enter(self, name: str, *, detail: str = "") -> Progress:
+        """Begin the stage called `name`; the stages before it count as done."""
+        self._index = next(i for i, stage in enumerate(self._stages) if stage.name == name)
+        self._step = 0
+        return self._progress(detail)
+
+    def advance(self, steps: int = 1, *, detail: str = "") -> Progress:
+        """Count `steps` more steps of the present stage as done."""
+        self._step = min(self._step + steps, self._stages[self._index].steps)
+        self._timed += steps
+        return self._progress(detail)
+
+    def _progress(self, detail: str) -> Progress:
+        stage = self._stages[self._index]
+        done = sum(before.weight for before in self._stages[: self._index])
+        done += stage.weight * self._step / stage.steps
+        eta_s = None
+        if self._timed >= MIN_STEPS_TIMED and done > 0:
+            eta_s = (self._clock() - self._started_s) * (self._total - done) / done
+        return Progress(stage.name, self._step, stage.steps, done / self._total, eta_s, detail)

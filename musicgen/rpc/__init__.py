@@ -1,0 +1,1 @@
+"""What every gRPC server and client of the studio shares."""
