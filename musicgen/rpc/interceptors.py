@@ -105,9 +105,7 @@ class StudioInterceptor(grpc.aio.ServerInterceptor):
 
         return handle
 
-    def _stream(
-        self, method: str, inner: StreamBehavior
-    ) -> StreamBehavior:
+    def _stream(self, method: str, inner: StreamBehavior) -> StreamBehavior:
         async def handle(
             request: Any, context: grpc.aio.ServicerContext[Any, Any]
         ) -> AsyncIterator[Any]:

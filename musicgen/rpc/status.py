@@ -52,8 +52,7 @@ def to_status(error: StudioError) -> status_pb2.Status:
         add(
             error_details_pb2.BadRequest(
                 field_violations=[
-                    violation(field=field, description=text)
-                    for field, text in error.fields.items()
+                    violation(field=field, description=text) for field, text in error.fields.items()
                 ]
             )
         )
