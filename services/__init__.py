@@ -1,0 +1,1 @@
+"""The studio's services. None imports another; they talk through protos/ only."""

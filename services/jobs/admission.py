@@ -1,0 +1,147 @@
+"""What is checked, and filled in, before a job is accepted.
+
+A job that is accepted can be started: its engine is known, its numbers are in range, the
+audio it names is there. Defaults are written into the spec, so that the record says all.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+import time
+import uuid
+
+import grpc
+
+from musicgen.api.audio.v1 import audio_pb2
+from musicgen.api.engine.v1 import engine_pb2
+from musicgen.api.inference.v1 import inference_service_pb2
+from musicgen.api.jobs.v1 import job_pb2
+from musicgen.api.library.v1 import library_service_pb2, library_service_pb2_grpc, track_pb2
+from musicgen.api.looper.v1 import loop_pb2
+from musicgen.engine.convert import manifest_from_proto, parameters_from_proto
+from musicgen.engine.validation import validate
+from musicgen.errors import InvalidField, ModelNotFound, UnsupportedFormat
+from musicgen.rpc.status import from_rpc_error
+from services.jobs.store import JobStore
+
+DEFAULT_ENGINE = "composer"
+DEFAULT_CROSSFADE_MS = 30.0
+MIN_LOOP_S, MAX_LOOP_S = 60.0, 36_000.0
+MAX_CROSSFADE_MS = 500.0
+LIBRARY_TIMEOUT_S = 10.0
+_ALPHABET = "0123456789abcdefghijklmnopqrstuv"
+
+
+def new_job_id() -> str:
+    """Return a fresh id: 48 bits of time, then 52 random ones, so that ids sort by age."""
+    number = (int(time.time() * 1000) << 52) | secrets.randbits(52)
+    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(95, -1, -5))
+
+
+def check_request_id(request_id: str) -> None:
+    """Raise InvalidField unless `request_id` is empty or a UUID."""
+    try:
+        if request_id:
+            uuid.UUID(request_id)
+    except ValueError as error:
+        raise _invalid("request_id", "must be a UUID or empty") from error
+
+
+class Admission:
+    """Decides on specs. `admit` returns the queue that a job belongs to."""
+
+    def __init__(
+        self, store: JobStore, library: library_service_pb2_grpc.LibraryServiceAsyncStub
+    ) -> None:
+        self._store = store
+        self._library = library
+
+    async def admit(self, spec: job_pb2.JobSpec) -> str:
+        """Check `spec` and fill in its defaults in place.
+
+        Raises InvalidField (or a more telling InvalidRequest) or NotFound.
+        """
+        match spec.WhichOneof("kind"):
+            case "generate":
+                return await self._generate(spec.generate)
+            case "loop":
+                return await self._loop(spec.loop)
+            case "export":
+                return await self._export(spec.export)
+            case _:
+                raise _invalid("spec", "must be one of generate, loop and export")
+
+    async def _generate(self, spec: inference_service_pb2.GenerateSpec) -> str:
+        spec.engine = spec.engine or DEFAULT_ENGINE
+        manifests = await self._store.engines()
+        if spec.engine not in manifests:
+            available = ", ".join(sorted(manifests)) or "none: no worker has started yet"
+            raise ModelNotFound(
+                f"There is no engine called {spec.engine[:100]!r}.",
+                remedy=f"Choose one of the engines: {available}.",
+                metadata={"engine": spec.engine[:100], "available": available},
+                fields={"spec.generate.engine": f"must be one of: {available}"},
+            )
+        manifest = manifest_from_proto(engine_pb2.EngineManifest.FromString(manifests[spec.engine]))
+        parameters = spec.parameters
+        if not parameters.HasField("seed"):
+            parameters.seed = secrets.randbits(32)
+        parameters.duration_seconds = parameters.duration_seconds or manifest.default_duration_s
+        validate(parameters_from_proto(parameters), manifest, at="spec.generate.parameters")
+        spec.format = _format(spec.format)
+        return f"generate.{spec.engine}"
+
+    async def _loop(self, spec: loop_pb2.LoopSpec) -> str:
+        if not MIN_LOOP_S <= spec.length_seconds <= MAX_LOOP_S:
+            raise _invalid(
+                "spec.loop.length_seconds",
+                f"must be from {MIN_LOOP_S:.0f} (1 minute) to {MAX_LOOP_S:.0f} (10 hours)",
+            )
+        if not spec.HasField("crossfade_ms"):
+            spec.crossfade_ms = DEFAULT_CROSSFADE_MS
+        if not (math.isfinite(spec.crossfade_ms) and 0 <= spec.crossfade_ms <= MAX_CROSSFADE_MS):
+            raise _invalid("spec.loop.crossfade_ms", f"must be from 0 to {MAX_CROSSFADE_MS:.0f}")
+        spec.format = _format(spec.format)
+        source = await self._resolve(spec.source)
+        points, frames = spec.points, source.artifact.audio.duration_frames
+        if spec.HasField("points") and not 0 <= points.start_frame < points.end_frame <= frames:
+            raise _invalid(
+                "spec.loop.points",
+                f"must satisfy 0 <= start_frame < end_frame <= {frames}, the source's length",
+            )
+        return "loop"
+
+    async def _resolve(self, audio: audio_pb2.AudioRef) -> audio_pb2.ProducedTrack:
+        if not audio.WhichOneof("source"):
+            raise _invalid("spec.loop.source", "must name a track, an artifact or an upload")
+        try:
+            answer = await self._library.ResolveAudio(
+                library_service_pb2.ResolveAudioRequest(audio=audio), timeout=LIBRARY_TIMEOUT_S
+            )
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from error
+        return answer.track
+
+    async def _export(self, spec: track_pb2.ExportSpec) -> str:
+        spec.format = _format(spec.format)
+        if not spec.track_id:
+            raise _invalid("spec.export.track_id", "must name a track")
+        try:
+            await self._library.GetTrack(
+                library_service_pb2.GetTrackRequest(track_id=spec.track_id),
+                timeout=LIBRARY_TIMEOUT_S,
+            )
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from error
+        return "export"
+
+
+def _format(value: audio_pb2.AudioFormat.ValueType) -> audio_pb2.AudioFormat.ValueType:
+    if value not in audio_pb2.AudioFormat.values():
+        raise UnsupportedFormat(f"{value} is no audio format.", fields={"format": "unknown"})
+    return value or audio_pb2.AUDIO_FORMAT_FLAC
+
+
+def _invalid(field: str, rule: str) -> InvalidField:
+    return InvalidField(f"{field} {rule}.", fields={field: rule})

@@ -1,0 +1,27 @@
+-- ARGV: error (of an attempt whose lease ran out), history_ms, records_ms.
+-- Puts right what time has made wrong.  Returns how many jobs it touched.
+local touched = 0
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', NOW, 'LIMIT', 0, 200)) do
+  local state = get(id, 'state')
+  if state == 'QUEUED' then
+    enqueue(id)
+  elseif state == 'RUNNING' or state == 'CANCELLING' then
+    attempt_over(id, ARGV[1], true, 0)
+  else
+    redis.call('ZREM', P .. 'due', id)
+  end
+  touched = touched + 1
+end
+local old = '(' .. (NOW - tonumber(ARGV[3]))
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'ended', '-inf', old, 'LIMIT', 0, 200)) do
+  emit(id, 'deleted')
+  redis.call('ZREM', P .. 'ended', id)
+  redis.call('ZREM', P .. 'idx', id)
+  redis.call('DEL', job_key(id))
+  touched = touched + 1
+end
+local floor = string.format('%.0f-0', NOW - tonumber(ARGV[2]))
+if redis.call('XTRIM', P .. 'ev', 'MINID', floor) > 0 then
+  redis.call('SET', P .. 'floor', floor)
+end
+return touched

@@ -1,0 +1,156 @@
+"""Lanes: what kinds of job there are, and which service does each."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from musicgen.api.inference.v1 import inference_service_pb2, inference_service_pb2_grpc
+from musicgen.api.jobs.v1 import job_outcome_pb2, job_pb2
+from musicgen.api.library.v1 import library_service_pb2, library_service_pb2_grpc
+from musicgen.api.looper.v1 import looper_service_pb2, looper_service_pb2_grpc
+from musicgen.api.progress.v1 import progress_pb2
+from services.jobs.records import Claim
+
+UNARY_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Exactly one of both is set: work goes on, or it is done."""
+
+    progress: progress_pb2.Progress | None = None
+    outcome: job_outcome_pb2.JobOutcome | None = None
+
+
+class Lane(abc.ABC):
+    """One kind of job and the service that does it."""
+
+    name: str
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._health = health_pb2_grpc.HealthStub(channel)
+
+    async def serving(self) -> bool:
+        """Whether the service can take work now: a job is not claimed before."""
+        try:
+            answer = await self._health.Check(
+                health_pb2.HealthCheckRequest(), timeout=UNARY_TIMEOUT_S
+            )
+        except grpc.aio.AioRpcError:
+            return False
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+    async def engines(self) -> Mapping[str, bytes]:
+        """Return the engines to announce, name → serialised manifest; none by default."""
+        return {}
+
+    @abc.abstractmethod
+    async def queues(self) -> list[str]:
+        """Return the queues whose jobs this lane can do."""
+
+    @abc.abstractmethod
+    def work(self, claim: Claim, spec: job_pb2.JobSpec) -> AsyncGenerator[Event, None]:
+        """Do a job: progress, then one outcome. Raises grpc.RpcError."""
+
+
+class GenerateLane(Lane):
+    """generate jobs, done by inference: a queue for each of its engines."""
+
+    name = "generate"
+
+    def __init__(self, inference: grpc.aio.Channel) -> None:
+        super().__init__(inference)
+        self._inference = inference_service_pb2_grpc.InferenceServiceStub(inference)
+
+    async def engines(self) -> Mapping[str, bytes]:
+        """Return the engines that can be used here."""
+        answer = await self._inference.ListEngines(
+            inference_service_pb2.ListEnginesRequest(), timeout=UNARY_TIMEOUT_S
+        )
+        unavailable = inference_service_pb2.Engine.State.STATE_UNAVAILABLE
+        return {
+            engine.manifest.name: engine.manifest.SerializeToString()
+            for engine in answer.engines
+            if engine.state != unavailable
+        }
+
+    async def queues(self) -> list[str]:
+        """Return a queue for each engine."""
+        return [f"generate.{name}" for name in await self.engines()]
+
+    async def work(self, claim: Claim, spec: job_pb2.JobSpec) -> AsyncGenerator[Event, None]:
+        """Generate a track."""
+        request = inference_service_pb2.GenerateRequest(
+            job_id=claim.job_id, fence=claim.fence, spec=spec.generate
+        )
+        async for response in self._inference.Generate(request):
+            if response.HasField("progress"):
+                yield Event(progress=response.progress)
+            else:
+                yield Event(outcome=job_outcome_pb2.JobOutcome(tracks=[response.result]))
+
+
+class LoopLane(Lane):
+    """loop jobs, done by the looper."""
+
+    name = "loop"
+
+    def __init__(self, looper: grpc.aio.Channel, library: grpc.aio.Channel) -> None:
+        super().__init__(looper)
+        self._looper = looper_service_pb2_grpc.LooperServiceStub(looper)
+        self._library = library_service_pb2_grpc.LibraryServiceStub(library)
+
+    async def queues(self) -> list[str]:
+        """Return the one queue."""
+        return ["loop"]
+
+    async def work(self, claim: Claim, spec: job_pb2.JobSpec) -> AsyncGenerator[Event, None]:
+        """Render a loop of what the spec's source stands for now."""
+        source = await self._library.ResolveAudio(
+            library_service_pb2.ResolveAudioRequest(audio=spec.loop.source),
+            timeout=UNARY_TIMEOUT_S,
+        )
+        request = looper_service_pb2.RenderLoopRequest(
+            job_id=claim.job_id, fence=claim.fence, spec=spec.loop, source=source.track
+        )
+        async for response in self._looper.RenderLoop(request):
+            if response.HasField("progress"):
+                yield Event(progress=response.progress)
+            else:
+                yield Event(outcome=job_outcome_pb2.JobOutcome(tracks=[response.result.track]))
+
+
+class ExportLane(Lane):
+    """export jobs, done by the library."""
+
+    name = "export"
+
+    def __init__(self, library: grpc.aio.Channel) -> None:
+        super().__init__(library)
+        self._library = library_service_pb2_grpc.LibraryServiceStub(library)
+
+    async def queues(self) -> list[str]:
+        """Return the one queue."""
+        return ["export"]
+
+    async def work(self, claim: Claim, spec: job_pb2.JobSpec) -> AsyncGenerator[Event, None]:
+        """Encode a track for download."""
+        request = library_service_pb2.ExportTrackRequest(
+            job_id=claim.job_id, fence=claim.fence, spec=spec.export
+        )
+        async for response in self._library.ExportTrack(request):
+            if response.HasField("progress"):
+                yield Event(progress=response.progress)
+            else:
+                file = response.result
+                download = job_pb2.Download(
+                    artifact=file.artifact,
+                    file_name=file.file_name,
+                    path=f"/v1/{file.artifact.key}",
+                )
+                yield Event(outcome=job_outcome_pb2.JobOutcome(downloads=[download]))

@@ -1,0 +1,94 @@
+"""A slot: claims one job at a time, keeps its claim alive, and commits what was made."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import grpc
+
+from musicgen.errors import Cancelled, StoreUnavailable, StudioError
+from musicgen.rpc import log
+from musicgen.rpc.status import to_error_proto
+from services.jobs.records import Claim, Hold
+from services.jobs.runner.attempt import Attempt, Stopped
+from services.jobs.runner.cancels import Cancels
+from services.jobs.runner.lanes import Lane
+from services.jobs.store import JobStore
+
+IDLE_WAIT_S = 2.0
+RETRY_S = 0.25
+BACKOFF_S, BACKOFF_LIMIT_S = 0.5, 30.0
+
+T = TypeVar("T")
+
+
+class Slot:
+    """Does one job of a lane at a time, for ever."""
+
+    def __init__(
+        self, store: JobStore, lane: Lane, cancels: Cancels, *, owner: str, lease_s: float
+    ) -> None:
+        self._store = store
+        self._lane = lane
+        self._cancels = cancels
+        self._owner = owner
+        self._lease_s = lease_s
+
+    async def run(self) -> None:
+        """Work until cancelled; a job in hand is then given back unharmed."""
+        while True:
+            try:
+                if not await self._lane.serving():
+                    await asyncio.sleep(RETRY_S)
+                    continue
+                queues = await self._lane.queues()
+                claim = await self._store.claim(self._owner, queues, self._lease_s)
+                if claim is None:
+                    await self._store.wait_for_work(queues, IDLE_WAIT_S)
+                else:
+                    await self._work(claim)
+            except (StoreUnavailable, grpc.aio.AioRpcError) as error:
+                log.get().warning("no work taken", lane=self._lane.name, why=str(error))
+                await asyncio.sleep(RETRY_S)
+
+    async def _work(self, claim: Claim) -> None:
+        log.get().info("claimed", job_id=claim.job_id, fence=claim.fence, attempt=claim.attempt)
+        try:
+            with self._cancels.watch(claim.job_id) as cancelled:
+                attempt = Attempt(self._store, self._lane, claim, self._lease_s)
+                outcome = await attempt.run(cancelled)
+        except asyncio.CancelledError:
+            with contextlib.suppress(StoreUnavailable):
+                await self._store.give_back(claim)
+            raise
+        except Stopped as stop:
+            log.get().info("stopped", job_id=claim.job_id, why=stop.hold.value)
+            if stop.hold is Hold.CANCEL:
+                await self._fail(claim, Cancelled("The job was cancelled."))
+        except StudioError as error:
+            log.get().warning("attempt failed", job_id=claim.job_id, reason=error.reason)
+            await self._fail(claim, error)
+        else:
+            data = outcome.SerializeToString()
+            hold = await self._until_told(lambda: self._store.commit(claim, data))
+            log.get().info("committed", job_id=claim.job_id, hold=hold.value)
+
+    async def _fail(self, claim: Claim, error: StudioError) -> None:
+        data = to_error_proto(error).SerializeToString()
+        delay_s = min(BACKOFF_S * 2 ** (claim.attempt - 1), BACKOFF_LIMIT_S)
+        delay_s *= random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+        await self._until_told(
+            lambda: self._store.fail(claim, data, retryable=error.retryable, delay_s=delay_s)
+        )
+
+    async def _until_told(self, tell: Callable[[], Awaitable[T]]) -> T:
+        """Repeat `tell` until the store took it: work that is done is not thrown away."""
+        while True:
+            try:
+                return await tell()
+            except StoreUnavailable:
+                await asyncio.sleep(RETRY_S)

@@ -1,0 +1,238 @@
+"""A runner's slot against a real store: what it commits, and when it must stop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+import pytest
+
+from musicgen.api.audio.v1 import audio_pb2
+from musicgen.api.errors.v1 import error_pb2, error_reason_pb2
+from musicgen.api.jobs.v1 import job_outcome_pb2, job_pb2
+from musicgen.api.progress.v1 import progress_pb2
+from musicgen.errors import EngineCrashed, InvalidPrompt
+from services.jobs.records import Claim, JobRecord, State
+from services.jobs.runner.cancels import Cancels
+from services.jobs.runner.lanes import Event, Lane
+from services.jobs.runner.worker import Slot
+from services.jobs.store import JobStore
+from tests.valkey import Valkey
+
+pytestmark = pytest.mark.contract
+
+OUTCOME = job_outcome_pb2.JobOutcome(tracks=[audio_pb2.ProducedTrack(title="made")])
+Script = Callable[[Claim], AsyncGenerator[Event, None]]
+
+
+class ScriptedLane(Lane):
+    """Does jobs as its script says."""
+
+    name = "scripted"
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    async def serving(self) -> bool:
+        """Serve always."""
+        return True
+
+    async def queues(self) -> list[str]:
+        """Return the one queue."""
+        return ["q"]
+
+    def work(self, claim: Claim, spec: job_pb2.JobSpec) -> AsyncGenerator[Event, None]:  # noqa: ARG002 - the base's signature
+        """Follow the script."""
+        return self._script(claim)
+
+
+@pytest.fixture
+async def store(valkey: Valkey) -> AsyncIterator[JobStore]:
+    """A store on an empty server, with one job."""
+    store = JobStore.connect(valkey.url)
+    await store.create(id="a", queue="q", spec=b"", max_attempts=2, queue_limit=10)
+    yield store
+    await store.close()
+
+
+@asynccontextmanager
+async def slot(store: JobStore, script: Script, lease_s: float = 15.0) -> AsyncIterator[None]:
+    """Run a slot that works by `script`."""
+    cancels = Cancels(store)
+    runner = Slot(store, ScriptedLane(script), cancels, owner="w", lease_s=lease_s)
+    tasks = [asyncio.create_task(runner.run()), asyncio.create_task(cancels.run())]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until(
+    store: JobStore, done: Callable[[JobRecord], bool], timeout_s: float = 10
+) -> JobRecord:
+    """Wait until the job is as asked."""
+    async with asyncio.timeout(timeout_s):
+        while not done(record := await store.get("a")):
+            await asyncio.sleep(0.01)
+    return record
+
+
+def step(number: int) -> Event:
+    """Return progress."""
+    return Event(
+        progress=progress_pb2.Progress(stage="s", step=number, steps=99, fraction=number / 99)
+    )
+
+
+async def done(claim: Claim) -> AsyncGenerator[Event, None]:  # noqa: ARG001 - a script's signature
+    """Succeed at once."""
+    yield Event(outcome=OUTCOME)
+
+
+async def hang(claim: Claim) -> AsyncGenerator[Event, None]:  # noqa: ARG001 - a script's signature
+    """Never end."""
+    yield step(1)
+    await asyncio.sleep(1000)
+
+
+async def test_outcome_is_committed(store: JobStore) -> None:
+    """What the service made is frozen in the store, byte by byte."""
+    async with slot(store, done):
+        record = await until(store, lambda record: bool(record.outcome))
+    assert job_outcome_pb2.JobOutcome.FromString(record.outcome) == OUTCOME
+
+
+async def test_progress_is_written_at_most_four_times_a_second(store: JobStore) -> None:
+    """A hail of progress is thinned out; the newest is what stands."""
+
+    async def hail(claim: Claim) -> AsyncGenerator[Event, None]:  # noqa: ARG001 - a script's signature
+        for number in range(100):
+            yield step(number)
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.5)
+        yield Event(outcome=OUTCOME)
+
+    started = time.monotonic()
+    async with slot(store, hail):
+        await until(store, lambda record: bool(record.outcome))
+    seconds = time.monotonic() - started
+    written = [change for change in await store.changes("0-0") if change.progress is not None]
+    assert 2 <= len(written) <= seconds * 4 + 2
+    last = progress_pb2.Progress.FromString(written[-1].progress or b"")
+    assert last.step == 99
+
+
+def failing(make: Callable[[], Exception]) -> Script:
+    """Return a script that fails."""
+
+    async def script(claim: Claim) -> AsyncGenerator[Event, None]:  # noqa: ARG001 - a script's signature
+        yield step(1)
+        raise make()
+
+    return script
+
+
+async def test_crash_is_tried_again_until_attempts_are_spent(store: JobStore) -> None:
+    """A crash is tried again after a while; the last one ends the job with its reason."""
+
+    async def reconcile() -> None:
+        while True:
+            await store.reconcile(b"", 1000, 1000)
+            await asyncio.sleep(0.05)
+
+    async with slot(store, failing(lambda: EngineCrashed("It died."))):
+        task = asyncio.create_task(reconcile())
+        record = await until(store, lambda record: record.state is State.FAILED)
+        task.cancel()
+    error = error_pb2.Error.FromString(record.error)
+    assert (record.attempt, error.reason) == (2, error_reason_pb2.ERROR_REASON_ENGINE_CRASHED)
+
+
+async def test_bad_request_is_not_tried_again(store: JobStore) -> None:
+    """What would fail again is not tried again."""
+    async with slot(store, failing(lambda: InvalidPrompt("No."))):
+        record = await until(store, lambda record: record.state is State.FAILED)
+    assert record.attempt == 1
+
+
+async def test_cancel_stops_the_work_within_a_second(store: JobStore) -> None:
+    """A cancel reaches running work at once, not with the next beat."""
+    stopped: list[float] = []
+
+    async def stubborn(claim: Claim) -> AsyncGenerator[Event, None]:  # noqa: ARG001 - a script's signature
+        try:
+            yield step(1)
+            await asyncio.sleep(1000)
+        finally:
+            stopped.append(time.monotonic())
+
+    async with slot(store, stubborn, lease_s=60):
+        await until(store, lambda record: bool(record.progress))
+        asked = time.monotonic()
+        await store.cancel("a")
+        await until(store, lambda record: record.state is State.CANCELLED, timeout_s=2)
+    assert stopped
+    assert stopped[0] - asked < 1.5
+
+
+async def test_a_job_taken_over_is_left_alone(store: JobStore) -> None:
+    """A slot that lost its claim stops its work and writes nothing more."""
+    async with slot(store, hang, lease_s=1.0):
+        await until(store, lambda record: bool(record.progress))
+        assert await store.release("w", b"presumed dead") == 1
+        taken = await store.claim("other", ["q"], 30)
+        if taken is None:  # the slot itself was faster
+            await until(store, lambda record: record.attempt == 2)
+        else:
+            await asyncio.sleep(0.6)
+            assert (await store.get("a")).attempt == 2
+            assert not (await store.get("a")).error.startswith(b"late")
+
+
+async def test_stopping_gives_the_job_back(store: JobStore) -> None:
+    """A runner that is stopped hands its job on, and the attempt doesn't count."""
+    async with slot(store, hang):
+        await until(store, lambda record: bool(record.progress))
+    record = await store.get("a")
+    assert (record.state, record.attempt) == (State.QUEUED, 0)
+
+
+async def test_finished_work_survives_a_store_that_is_away(store: JobStore, valkey: Valkey) -> None:
+    """Work that ends while the store is away is committed when it is back."""
+    started, finish = asyncio.Event(), asyncio.Event()
+
+    async def wait(claim: Claim) -> AsyncGenerator[Event, None]:  # noqa: ARG001 - a script's signature
+        started.set()
+        await finish.wait()
+        yield Event(outcome=OUTCOME)
+
+    async with slot(store, wait):
+        await asyncio.wait_for(started.wait(), 5)
+        valkey.kill()
+        finish.set()
+        await asyncio.sleep(0.5)
+        valkey.start()
+        await until(store, lambda record: bool(record.outcome))
+
+
+async def test_an_unreachable_service_is_an_unavailable_attempt(store: JobStore) -> None:
+    """A broken stream counts as an attempt that may be repeated."""
+
+    async def broken(claim: Claim) -> AsyncGenerator[Event, None]:  # noqa: ARG001 - a script's signature
+        channel = grpc.aio.insecure_channel("unix:/nonexistent/x.sock")
+        call: Any = channel.unary_unary("/x/y")
+        try:
+            await call(b"")
+        finally:
+            await channel.close()
+        yield step(1)
+
+    async with slot(store, broken):
+        record = await until(store, lambda record: bool(record.error))
+    assert error_pb2.Error.FromString(record.error).retryable

@@ -1,0 +1,256 @@
+"""WatchJobs over a real channel: snapshot, order, resume, bookmarks, refusals."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+import pytest
+from google.protobuf import duration_pb2
+
+from musicgen.api.jobs.v1 import job_pb2, job_service_pb2
+from musicgen.api.progress.v1 import progress_pb2
+from musicgen.errors import StudioError
+from musicgen.rpc.status import from_rpc_error
+from services.jobs import hub
+from services.jobs.records import Claim
+from services.jobs.watch import Watch, WatchLimits
+from tests.contract.jobs.conftest import Jobs, running
+from tests.contract.jobs.test_job_service import created
+from tests.valkey import Valkey
+
+pytestmark = pytest.mark.contract
+
+Frame = job_service_pb2.WatchJobsResponse
+
+
+class Watcher:
+    """Reads frames in the background."""
+
+    def __init__(self, jobs: Jobs, **request: object) -> None:
+        self.frames: list[Frame] = []
+        self._call = jobs.stub.WatchJobs(job_service_pb2.WatchJobsRequest(**request))  # type: ignore[arg-type]  # a test's shorthand
+        self._task = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        async for frame in self._call:
+            self.frames.append(frame)
+
+    def events(self) -> list[tuple[str, int]]:
+        """Return (job, rev) of every event so far."""
+        return [(event.job_id, event.rev) for frame in self.frames for event in frame.events.events]
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        """Wait until `done`."""
+        async with asyncio.timeout(10):
+            while not done():
+                await asyncio.sleep(0.005)
+
+    async def synced(self) -> str:
+        """Wait for the end of the snapshot or replay; return its cursor."""
+        await self.until(lambda: any(frame.cursor for frame in self.frames))
+        return next(frame.cursor for frame in self.frames if frame.cursor)
+
+    async def ended(self) -> StudioError | None:
+        """Wait for the stream's end; return its error, None for OK."""
+        try:
+            async with asyncio.timeout(10):
+                await self._task
+        except grpc.aio.AioRpcError as error:
+            return from_rpc_error(error)
+        return None
+
+    def close(self) -> None:
+        """Cancel the call."""
+        self._call.cancel()
+        self._task.cancel()
+
+
+async def claim(jobs: Jobs) -> Claim:
+    """Claim the next job."""
+    taken = await jobs.store.claim("w", ["generate.tones"], 30)
+    assert taken is not None
+    return taken
+
+
+def progress(step: int) -> bytes:
+    """Return serialised progress."""
+    return progress_pb2.Progress(
+        stage="s", step=step, steps=9, fraction=step / 9
+    ).SerializeToString()
+
+
+async def test_snapshot_then_every_change_in_order(jobs: Jobs) -> None:
+    """A new watcher gets what there is, then each change once, without a gap in rev."""
+    old = await created(jobs)
+    watcher = Watcher(jobs)
+    await watcher.synced()
+    snapshot = [job.job_id for frame in watcher.frames for job in frame.snapshot.jobs]
+    assert snapshot == [old.job_id]
+    assert watcher.frames[-1].snapshot.complete
+    held = await claim(jobs)
+    for step in range(5):
+        await jobs.store.beat(held, 30, progress(step))
+    await jobs.store.commit(held, b"")
+    await jobs.store.publish(held.job_id, result=b"")
+    await watcher.until(lambda: (old.job_id, 8) in watcher.events())
+    assert watcher.events() == [(old.job_id, rev) for rev in range(2, 9)]
+    watcher.close()
+
+
+async def test_two_watchers_see_the_same(jobs: Jobs) -> None:
+    """Two watchers get the same events in the same order."""
+    watchers = [Watcher(jobs), Watcher(jobs)]
+    for watcher in watchers:
+        await watcher.synced()
+    for _ in range(20):
+        await created(jobs)
+    for watcher in watchers:
+        await watcher.until(lambda watcher=watcher: len(watcher.events()) == 20)  # type: ignore[misc]  # binds now
+        watcher.close()
+    assert watchers[0].events() == watchers[1].events()
+
+
+async def test_resume_replays_exactly_what_was_missed(jobs: Jobs) -> None:
+    """A watcher that comes back with its cursor gets what it missed, and nothing twice."""
+    first = Watcher(jobs)
+    await first.synced()
+    seen = await created(jobs)
+    await first.until(lambda: len(first.events()) == 1)
+    cursor = first.frames[-1].cursor
+    first.close()
+    missed = [await created(jobs) for _ in range(3)]
+    second = Watcher(jobs, cursor=cursor)
+    await second.synced()
+    later = await created(jobs)
+    await second.until(lambda: len(second.events()) == 4)
+    assert second.events() == [(job.job_id, 1) for job in (*missed, later)]
+    assert (seen.job_id, 1) not in second.events()
+    second.close()
+
+
+async def test_filter_shows_only_the_jobs_named(jobs: Jobs) -> None:
+    """A filtered watcher hears of its jobs only; bookmarks move its cursor past the others."""
+    mine, other = await created(jobs), await created(jobs)
+    watcher = Watcher(jobs, filter=job_pb2.JobFilter(job_ids=[mine.job_id]))
+    before = await watcher.synced()
+    for job in (other, mine):
+        await jobs.stub.CancelJob(job_service_pb2.CancelJobRequest(job_id=job.job_id))
+    await watcher.until(lambda: bool(watcher.events()))
+    assert watcher.events() == [(mine.job_id, 2)]
+    await created(jobs)
+    await watcher.until(lambda: watcher.frames[-1].HasField("bookmark"))
+    assert watcher.frames[-1].cursor != before
+    watcher.close()
+
+
+@pytest.mark.parametrize(
+    ("cursor", "reason"),
+    [
+        ("deadbeef.1-1", "WATCH_CURSOR_COMPACTED"),
+        ("{epoch}.99999999999999-0", "WATCH_CURSOR_COMPACTED"),
+        ("{epoch}.x", "INVALID_FIELD"),
+        ("garbage", "INVALID_FIELD"),
+    ],
+)
+async def test_bad_cursors_are_refused(jobs: Jobs, cursor: str, reason: str) -> None:
+    """A cursor of another store, of the future or of no watch is refused, never skipped."""
+    epoch = await jobs.store.epoch()
+    error = await Watcher(jobs, cursor=cursor.format(epoch=epoch)).ended()
+    assert error is not None
+    assert error.reason == reason
+
+
+async def test_compacted_cursor_is_refused(jobs: Jobs) -> None:
+    """A cursor from before the history that is kept is refused."""
+    watcher = Watcher(jobs)
+    cursor = await watcher.synced()
+    watcher.close()
+    await created(jobs)
+    await asyncio.sleep(0.01)
+    await jobs.store.reconcile(b"", history_s=0, records_s=1000)
+    error = await Watcher(jobs, cursor=cursor).ended()
+    assert error is not None
+    assert error.reason == "WATCH_CURSOR_COMPACTED"
+
+
+async def test_progress_can_be_thinned_but_states_never(jobs: Jobs) -> None:
+    """With a minimum interval most progress is left out; state changes all come at once."""
+    watcher = Watcher(jobs, min_interval=duration_pb2.Duration(seconds=5))
+    await watcher.synced()
+    job = await created(jobs)
+    held = await claim(jobs)
+    for step in range(9):
+        await jobs.store.beat(held, 30, progress(step))
+        await asyncio.sleep(0.01)
+    await jobs.store.fail(held, b"", retryable=False, delay_s=0)
+    await watcher.until(lambda: (job.job_id, 12) in watcher.events())
+    revs = [rev for _, rev in watcher.events()]
+    assert revs[:2] == [1, 2]
+    assert revs[-1] == 12
+    assert len(revs) <= 4
+    watcher.close()
+
+
+async def test_bad_requests_are_refused(jobs: Jobs) -> None:
+    """States in the filter and an interval out of range are refused."""
+    for request in (
+        {"min_interval": duration_pb2.Duration(seconds=11)},
+        {"min_interval": duration_pb2.Duration(seconds=-1)},
+        {"filter": job_pb2.JobFilter(states=[job_pb2.Job.State.STATE_QUEUED])},
+    ):
+        error = await Watcher(jobs, **request).ended()
+        assert error is not None
+        assert (error.reason, bool(error.fields)) == ("INVALID_FIELD", True)
+
+
+async def test_slow_watcher_is_reset(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watcher that falls behind is told to start over and gets a fresh snapshot."""
+    monkeypatch.setattr(hub, "WAITING_LIMIT", 3)
+    limits = WatchLimits(watch_s=600, bookmark_s=10)
+    watch = Watch(jobs.store, jobs.hub, limits, jobs.draining, job_ids=[], interval_s=0)
+    async with contextlib.aclosing(watch.frames("")) as frames:
+        while not (await anext(frames)).snapshot.complete:
+            pass
+        made = [await created(jobs) for _ in range(6)]  # it does not read meanwhile
+        async with asyncio.timeout(5):
+            while jobs.hub.position != await jobs.store.tail():
+                await asyncio.sleep(0.01)
+        assert (await anext(frames)).HasField("reset")
+        page = (await anext(frames)).snapshot
+        assert [job.job_id for job in page.jobs] == [job.job_id for job in made[::-1]]
+        assert (await anext(frames)).snapshot.complete
+        later = await created(jobs)
+        assert (await anext(frames)).events.events[0].job_id == later.job_id
+
+
+async def test_the_store_away_ends_watches_which_resume(jobs: Jobs, valkey: Valkey) -> None:
+    """When the store goes, a watch ends as unavailable; with its cursor it misses nothing."""
+    watcher = Watcher(jobs)
+    cursor = await watcher.synced()
+    valkey.kill()
+    error = await watcher.ended()
+    assert error is not None
+    assert error.reason == "STORE_UNAVAILABLE"
+    valkey.start()
+    async with asyncio.timeout(10):
+        while not jobs.hub.position:
+            await asyncio.sleep(0.05)
+    job = await created(jobs)
+    second = Watcher(jobs, cursor=cursor)
+    await second.until(lambda: second.events() == [(job.job_id, 1)])
+    second.close()
+
+
+async def test_watch_ends_well_after_its_time_and_on_drain(valkey: Valkey, short_tmp: Path) -> None:
+    """A watch ends with OK when its time is over and when the service is going away."""
+    async with running(valkey, short_tmp, WatchLimits(watch_s=0.3, bookmark_s=0.1)) as jobs:
+        assert await Watcher(jobs).ended() is None
+    async with running(valkey, short_tmp, WatchLimits(watch_s=600, bookmark_s=10)) as jobs:
+        watcher = Watcher(jobs)
+        await watcher.synced()
+        jobs.draining.set()
+        assert await watcher.ended() is None
