@@ -89,3 +89,64 @@ generate: protos-deps $(NODE)/.stamp ## Generate Python and TypeScript from prot
 	$(BIN)/python -m grpc_tools.protoc -Iprotos -I$(GOOGLEAPIS) --grpc_python_out=. --mypy_grpc_out=quiet:. \
 	  $$(find protos -name '*_service.proto' | sort)
 	$(BUF) generate
+
+## ---- checks -----------------------------------------------------------------------
+
+.PHONY: lint lint-python lint-protos lint-frontend lint-generated format
+lint: lint-python lint-protos lint-frontend lint-generated ## Format, lint, types, walls, contract, no diff in generated code
+
+lint-python: $(VENV)/dev.stamp
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports
+
+lint-protos: protos-deps $(NODE)/.stamp
+	$(BUF) format --diff --exit-code protos
+	$(BUF) lint
+	@tag=$$(git describe --tags --abbrev=0 2>/dev/null || true); \
+	  if [ -n "$$tag" ]; then $(BUF) breaking protos --against ".git#tag=$$tag,subdir=protos"; \
+	  else echo "no release yet: nothing that the contract could break"; fi
+
+lint-frontend: $(NODE)/.stamp
+	npm run --prefix frontend --silent lint
+	npm run --prefix frontend --silent typecheck
+
+lint-generated: generate
+	@test -z "$$(git status --porcelain -- musicgen/api frontend/src/gen)" || \
+	  { git status --short -- musicgen/api frontend/src/gen; \
+	    echo "Generated code differs from protos/: commit what \`make generate\` made"; exit 1; }
+
+format: $(VENV)/dev.stamp $(NODE)/.stamp ## Format everything
+	ruff format .
+	ruff check --fix .
+	$(BUF) format --write protos
+	npm run --prefix frontend --silent format
+
+## ---- tests ------------------------------------------------------------------------
+
+.PHONY: test-frontend test-python
+test-frontend: $(NODE)/.stamp ## The page's own tests, with coverage
+	npm run --prefix frontend --silent test
+
+test-python: $(VENV)/dev.stamp frontend/dist/index.html ## Unit, contract and end-to-end tests, with coverage
+	rm -f .coverage .coverage.*
+	coverage run -m pytest $(TESTS)
+	coverage combine --quiet
+	coverage report --skip-covered --fail-under=80
+
+## ---- housekeeping -----------------------------------------------------------------
+
+.PHONY: lock hooks clean
+lock: $(VENV)/dev.stamp ## Resolve requirements/*.txt anew from pyproject.toml
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  --no-header --extra all pyproject.toml -o requirements/run.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  --no-header --extra all --group dev pyproject.toml -o requirements/dev.txt
+
+hooks: $(VENV)/dev.stamp ## Run the checks before every commit
+	$(BIN)/pip install --quiet pre-commit && $(BIN)/pre-commit install
+
+clean: ## Remove what was built, but no music
+	rm -rf build frontend/dist frontend/coverage frontend/node_modules $(VENV) .coverage* .mypy_cache .ruff_cache .pytest_cache

@@ -15,7 +15,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,10 +107,15 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def sha256_of(path: Path) -> str:
-    """Return the lower-case hexadecimal SHA-256 of a file."""
+def sha256_of(path: Path, tick: Callable[[int], None] | None = None) -> str:
+    """Return the lower-case hexadecimal SHA-256 of a file.
+
+    `tick` is told how many bytes each chunk had; what it raises ends the reading.
+    """
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
+            if tick:
+                tick(len(chunk))
     return digest.hexdigest()

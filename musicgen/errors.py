@@ -4,13 +4,15 @@
     ├── InvalidRequest ─ InvalidField, MalformedMessage, InvalidPrompt, InvalidLyrics,
     │                    InvalidAudio, UnsupportedFormat, RequestIdReused
     ├── NotFound ─────── ModelNotFound, JobNotFound, TrackNotFound, UploadNotFound,
-    │                    ArtifactNotFound, NoLoopFound
-    ├── WrongState ───── JobAlreadyTerminal, JobNotTerminal
-    ├── Exhausted ────── MessageTooLarge, QueueFull, DiskFull, OutOfMemory
-    ├── Unavailable ──── ServiceUnavailable, StoreUnavailable, ModelLoading, EngineCrashed
+    │                    ArtifactNotFound, NoLoopFound, RouteNotFound
+    ├── WrongState ───── JobAlreadyTerminal, JobNotTerminal, ModelNotInstalled,
+    │                    LicenceNotAccepted
+    ├── Exhausted ────── MessageTooLarge, QueueFull, RateLimited, DiskFull, OutOfMemory
+    ├── Unavailable ──── ServiceUnavailable, StoreUnavailable, ModelLoading, EngineCrashed,
+    │                    DownloadFailed
     ├── Conflict ─────── ClaimLost, EditConflict
     └── Internal, Cancelled, GenerationTimeout, ChecksumMismatch, WatchCursorCompacted,
-        Unauthenticated
+        Unauthenticated, Forbidden
 
 Domain code raises these and knows no gRPC; `musicgen.rpc.status` puts them on the wire.
 """
@@ -159,6 +161,13 @@ class NoLoopFound(NotFound):
     default_remedy = "Give the loop points yourself, or choose music with a steady beat."
 
 
+class RouteNotFound(NotFound):
+    """The gateway exposes nothing there."""
+
+    reason = "ROUTE_NOT_FOUND"
+    default_remedy = "Check the path and the method; /v1/health tells whether the studio answers."
+
+
 class WrongState(StudioError):
     """Not possible in the present state."""
 
@@ -179,6 +188,20 @@ class JobNotTerminal(WrongState):
     default_remedy = "Cancel the job first, or wait for its end."
 
 
+class ModelNotInstalled(WrongState):
+    """The engine is known, but its weights are missing."""
+
+    reason = "MODEL_NOT_INSTALLED"
+    default_remedy = "Install the engine first."
+
+
+class LicenceNotAccepted(WrongState):
+    """The licence must be accepted first."""
+
+    reason = "LICENCE_NOT_ACCEPTED"
+    default_remedy = "Read the licence and accept it, then try again."
+
+
 class Exhausted(StudioError):
     """Something ran out."""
 
@@ -197,6 +220,14 @@ class QueueFull(Exhausted):
 
     reason = "QUEUE_FULL"
     default_remedy = "Wait until some jobs have ended, or cancel some."
+
+
+class RateLimited(Exhausted):
+    """Too many requests in a short time."""
+
+    reason = "RATE_LIMITED"
+    retryable = True
+    default_remedy = "Wait a little, then try again."
 
 
 class DiskFull(Exhausted):
@@ -245,6 +276,13 @@ class EngineCrashed(Unavailable):
 
     reason = "ENGINE_CRASHED"
     default_remedy = "It is tried again by itself; look into the log if it stays so."
+
+
+class DownloadFailed(Unavailable):
+    """A download broke off."""
+
+    reason = "DOWNLOAD_FAILED"
+    default_remedy = "Check the network, then try again: it goes on where it stopped."
 
 
 class GenerationTimeout(StudioError):
@@ -304,6 +342,13 @@ class Unauthenticated(StudioError):
 
     reason = "UNAUTHENTICATED"
     code = "UNAUTHENTICATED"
+
+
+class Forbidden(StudioError):
+    """The request comes from where nothing is accepted from."""
+
+    reason = "FORBIDDEN"
+    code = "PERMISSION_DENIED"
 
 
 def _tree(root: type[StudioError]) -> Iterator[type[StudioError]]:

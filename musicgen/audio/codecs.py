@@ -5,7 +5,10 @@ Samples are float32 arrays of shape [frames, channels], nominally -1 to 1.
 
 from __future__ import annotations
 
+import contextlib
 import enum
+import errno
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +67,17 @@ _FORMATS = {
 }
 
 
+_FINER_THAN_16_BITS = frozenset({"PCM_24", "PCM_32", "FLOAT", "DOUBLE"})
+
+
+@contextlib.contextmanager
+def _broken_is_invalid() -> Iterator[None]:
+    try:
+        yield
+    except soundfile.LibsndfileError as error:
+        raise InvalidAudio(f"The audio is broken ({error}).") from error
+
+
 class AudioReader:
     """An open audio file. `format` in `properties` is None for one we don't write."""
 
@@ -80,13 +94,24 @@ class AudioReader:
             self._file.frames,
         )
 
+    @property
+    def bits(self) -> int:
+        """PCM bits that keep what the file holds: 16, or 24 if it is finer than that.
+        A decoder's output of a lossy file counts as 16."""
+        return 24 if self._file.subtype in _FINER_THAN_16_BITS else 16
+
     def seek(self, frame: int) -> None:
-        """Go to a frame, counted from the start."""
-        self._file.seek(frame)
+        """Go to a frame, counted from the start. Raises InvalidAudio."""
+        with _broken_is_invalid():
+            self._file.seek(frame)
 
     def read(self, frames: int) -> Samples:
-        """Read up to `frames` frames; fewer at the end. Shape [frames, channels]."""
-        return self._file.read(frames, dtype="float32", always_2d=True)  # type: ignore[no-any-return]  # soundfile is untyped
+        """Read up to `frames` frames; fewer at the end. Shape [frames, channels].
+
+        Raises InvalidAudio where the file is broken.
+        """
+        with _broken_is_invalid():
+            return self._file.read(frames, dtype="float32", always_2d=True)  # type: ignore[no-any-return]  # soundfile is untyped
 
     def blocks(self, frames: int = BLOCK_FRAMES) -> Iterator[Samples]:
         """Yield the rest of the file in blocks of shape [frames, channels]."""
@@ -119,6 +144,7 @@ class AudioWriter:
         expected_frames: int = 0,
     ) -> None:
         """Create `path`. `expected_frames` decides whether a WAV must be RF64."""
+        self._folder = path.parent
         container, subtype = format.container, f"PCM_{bits}"
         if format is Format.MP3:
             subtype = "MPEG_LAYER_III"
@@ -136,9 +162,24 @@ class AudioWriter:
         )
 
     def write(self, samples: Samples) -> None:
-        """Append samples of shape [frames, channels], clipping beyond full scale."""
-        for start in range(0, len(samples), BLOCK_FRAMES):
-            self._file.write(np.clip(samples[start : start + BLOCK_FRAMES], -1.0, 1.0))
+        """Append samples of shape [frames, channels], clipping beyond full scale.
+
+        Raises OSError (ENOSPC when the disk is full).
+        """
+        with self._failure_is_os_error():
+            for start in range(0, len(samples), BLOCK_FRAMES):
+                self._file.write(np.clip(samples[start : start + BLOCK_FRAMES], -1.0, 1.0))
+
+    @contextlib.contextmanager
+    def _failure_is_os_error(self) -> Iterator[None]:
+        # libsndfile says "System error" and keeps errno to itself.
+        try:
+            yield
+        except soundfile.LibsndfileError as error:
+            full = shutil.disk_usage(self._folder).free < BLOCK_FRAMES
+            raise OSError(
+                errno.ENOSPC if full else errno.EIO, f"Writing failed: {error}"
+            ) from error
 
     def __enter__(self) -> AudioWriter:
         return self
@@ -149,7 +190,8 @@ class AudioWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        with self._failure_is_os_error():
+            self._file.close()
 
 
 def probe(path: Path) -> Properties:

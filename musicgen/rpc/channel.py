@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import grpc
 
-from musicgen.rpc.server import MAX_MESSAGE_BYTES
+from musicgen.rpc.limits import MAX_MESSAGE_BYTES
 
 
 def connect(address: str) -> grpc.aio.Channel:
@@ -19,5 +19,8 @@ def connect(address: str) -> grpc.aio.Channel:
             ("grpc.max_reconnect_backoff_ms", 1_000),
             # A Unix socket has no host name, and "localhost" is what proxies accept.
             ("grpc.default_authority", "localhost"),
+            # A studio is on this machine or in this network; a web proxy set in the
+            # environment would only be in the way.
+            ("grpc.enable_http_proxy", 0),
         ),
     )

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-from google.protobuf import duration_pb2
-
 from musicgen.api.audio.v1 import audio_pb2
-from musicgen.api.progress.v1 import progress_pb2
 from musicgen.artifacts import StoredFile
 from musicgen.audio.codecs import Format, Properties
 from musicgen.errors import UnsupportedFormat
-from musicgen.progress import Progress
+from musicgen.rpc.convert_progress import progress_from_proto, progress_to_proto
 
-
-def progress_to_proto(progress: Progress) -> progress_pb2.Progress:
-    """Convert measured progress."""
-    message = progress_pb2.Progress(
-        stage=progress.stage,
-        step=progress.step,
-        steps=progress.steps,
-        fraction=progress.fraction,
-        detail=progress.detail,
-    )
-    if progress.eta_s is not None:
-        eta = duration_pb2.Duration()
-        eta.FromNanoseconds(int(progress.eta_s * 1e9))
-        message.eta.CopyFrom(eta)
-    return message
-
-
-def progress_from_proto(message: progress_pb2.Progress) -> Progress:
-    """Convert measured progress."""
-    return Progress(
-        stage=message.stage,
-        step=message.step,
-        steps=message.steps,
-        fraction=message.fraction,
-        eta_s=message.eta.ToNanoseconds() / 1e9 if message.HasField("eta") else None,
-        detail=message.detail,
-    )
+__all__ = [
+    "artifact_to_proto",
+    "format_from_proto",
+    "progress_from_proto",
+    "progress_to_proto",
+    "properties_to_proto",
+]
 
 
 def format_from_proto(value: int, default: Format = Format.FLAC) -> Format:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any, cast
 
 import grpc
@@ -20,7 +20,7 @@ from musicgen.rpc.status import to_status
 # What grpc.aio hands over; its stubs describe the synchronous API.
 Decoder = Callable[[bytes], Any]
 UnaryBehavior = Callable[..., Awaitable[Any]]
-StreamBehavior = Callable[..., AsyncIterator[Any]]
+StreamBehavior = Callable[..., AsyncGenerator[Any, None]]
 
 _QUIET = ("/grpc.health.", "/grpc.reflection.")
 
@@ -108,11 +108,13 @@ class StudioInterceptor(grpc.aio.ServerInterceptor):
     def _stream(self, method: str, inner: StreamBehavior) -> StreamBehavior:
         async def handle(
             request: Any, context: grpc.aio.ServicerContext[Any, Any]
-        ) -> AsyncIterator[Any]:
+        ) -> AsyncGenerator[Any, None]:
             with self._in_flight.track(context.time_remaining()), _observed(method, request) as end:
                 try:
-                    async for response in inner(_decoded(request), context):
-                        yield response
+                    # Closed at once, not when it is collected: handlers clean up there.
+                    async with aclosing(inner(_decoded(request), context)) as responses:
+                        async for response in responses:
+                            yield response
                 except GeneratorExit:
                     raise
                 except BaseException as error:

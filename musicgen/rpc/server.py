@@ -13,8 +13,8 @@ from grpc_reflection.v1alpha import reflection
 
 from musicgen.rpc import log
 from musicgen.rpc.interceptors import InFlight, StudioInterceptor
+from musicgen.rpc.limits import MAX_MESSAGE_BYTES
 
-MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 HEALTH_INTERVAL_S = 1.0
 DRAIN_LIMIT_S = 10.0
 

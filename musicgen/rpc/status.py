@@ -20,6 +20,7 @@ from musicgen.errors import (
 
 DOMAIN = "musicgen.local"
 _PREFIX = "ERROR_REASON_"
+_FIELD = "field:"
 
 
 def to_status(error: StudioError) -> status_pb2.Status:
@@ -107,7 +108,7 @@ def _rebuild(info: error_details_pb2.ErrorInfo, status: status_pb2.Status) -> St
 def to_error_proto(error: StudioError) -> error_pb2.Error:
     """Describe why accepted work failed."""
     metadata = dict(error.metadata)
-    metadata.update({f"field:{name}": text for name, text in error.fields.items()})
+    metadata.update({_FIELD + name: text for name, text in error.fields.items()})
     return error_pb2.Error(
         reason=error_reason_pb2.ErrorReason.Value(_PREFIX + error.reason),
         message=error.message,
@@ -118,6 +119,13 @@ def to_error_proto(error: StudioError) -> error_pb2.Error:
 
 
 def from_error_proto(error: error_pb2.Error) -> StudioError:
-    """Rebuild the error that accepted work failed with."""
-    reason = error_reason_pb2.ErrorReason.Name(error.reason).removeprefix(_PREFIX)
-    return by_reason(reason)(error.message, remedy=error.remedy, metadata=error.metadata)
+    """Rebuild the error that accepted work failed with. A reason of a newer studio is
+    a plain StudioError."""
+    known = error.reason in error_reason_pb2.ErrorReason.values()
+    reason = error_reason_pb2.ErrorReason.Name(error.reason) if known else ""
+    metadata, fields = dict(error.metadata), {}
+    for key in [key for key in metadata if key.startswith(_FIELD)]:
+        fields[key.removeprefix(_FIELD)] = metadata.pop(key)
+    return by_reason(reason.removeprefix(_PREFIX))(
+        error.message, remedy=error.remedy, metadata=metadata, fields=fields
+    )

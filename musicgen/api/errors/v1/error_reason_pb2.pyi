@@ -100,6 +100,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[UNAUTHENTICATED] The token is missing or wrong."""
     ERROR_REASON_CANCELLED: _ErrorReason.ValueType  # 35
     """[CANCELLED] Somebody asked for the work to stop."""
+    ERROR_REASON_ROUTE_NOT_FOUND: _ErrorReason.ValueType  # 36
+    """[NOT_FOUND] The gateway exposes nothing at this path."""
+    ERROR_REASON_FORBIDDEN: _ErrorReason.ValueType  # 37
+    """[PERMISSION_DENIED] The request comes from a page or for a host name that is
+    not allowed.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Machine-readable reason, sent without its prefix in google.rpc.ErrorInfo.reason
@@ -185,4 +191,10 @@ ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 34
 """[UNAUTHENTICATED] The token is missing or wrong."""
 ERROR_REASON_CANCELLED: ErrorReason.ValueType  # 35
 """[CANCELLED] Somebody asked for the work to stop."""
+ERROR_REASON_ROUTE_NOT_FOUND: ErrorReason.ValueType  # 36
+"""[NOT_FOUND] The gateway exposes nothing at this path."""
+ERROR_REASON_FORBIDDEN: ErrorReason.ValueType  # 37
+"""[PERMISSION_DENIED] The request comes from a page or for a host name that is
+not allowed.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
