@@ -55,6 +55,7 @@ class StudioError(Exception):
 class Internal(StudioError):
     """A defect of the studio itself."""
 
+    reason = "INTERNAL"
     retryable = True
     default_remedy = "Look into the service's log; if it happens again, report it as a bug."
 
@@ -360,6 +361,7 @@ def _tree(root: type[StudioError]) -> Iterator[type[StudioError]]:
 def by_reason(reason: str) -> type[StudioError]:
     """Return the exception class that carries `reason`, or StudioError if none does."""
     for error in _tree(StudioError):
-        if "reason" in vars(error) and error.reason == reason:
+        # Not the root, whose reason is only a default: it would hide Internal.
+        if error is not StudioError and vars(error).get("reason") == reason:
             return error
     return StudioError

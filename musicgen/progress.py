@@ -49,6 +49,7 @@ class ProgressMeter:
         self._index = 0
         self._step = 0
         self._timed = 0
+        self._fraction = 0.0
 
     def enter(self, name: str, *, detail: str = "") -> Progress:
         """Begin the stage called `name`; the stages before it count as done."""
@@ -69,4 +70,6 @@ class ProgressMeter:
         eta_s = None
         if self._timed >= MIN_STEPS_TIMED and done > 0:
             eta_s = (self._clock() - self._started_s) * (self._total - done) / done
-        return Progress(stage.name, self._step, stage.steps, done / self._total, eta_s, detail)
+        # Sums in another order differ in the last bit, and a fraction never falls.
+        self._fraction = max(self._fraction, min(1.0, done / self._total))
+        return Progress(stage.name, self._step, stage.steps, self._fraction, eta_s, detail)

@@ -1,4 +1,4 @@
-"""Asks a server for its health: `python -m musicgen.rpc.probe ADDRESS`; exit code 0 if it serves."""
+"""Asks a server for its health: `python -m musicgen.rpc.probe ADDRESS`; exits 0 if it serves."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from musicgen.errors import (
     MessageTooLarge,
     ServiceUnavailable,
     StudioError,
+    Unauthenticated,
     by_reason,
 )
 
@@ -74,15 +75,21 @@ def from_rpc_error(error: grpc.RpcError) -> StudioError:
         info = error_details_pb2.ErrorInfo()
         if packed.Is(info.DESCRIPTOR) and packed.Unpack(info) and info.domain == DOMAIN:
             return _rebuild(info, status)
-    if code is grpc.StatusCode.UNAVAILABLE:
-        return ServiceUnavailable(f"The service can't be reached ({text}).")
-    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return GenerationTimeout("The service did not answer in time.")
-    if code is grpc.StatusCode.CANCELLED:
-        return Cancelled("The call was cancelled.")
+    return _without_reason(code, text)
+
+
+def _without_reason(code: grpc.StatusCode, text: str) -> StudioError:
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and ("larger than max" in text or "413" in text):
         return MessageTooLarge("The message is larger than the service accepts.")
-    return Internal(f"{code.name}: {text}")
+    known: dict[grpc.StatusCode, StudioError] = {
+        grpc.StatusCode.UNAVAILABLE: ServiceUnavailable(f"The service can't be reached ({text})."),
+        grpc.StatusCode.DEADLINE_EXCEEDED: GenerationTimeout("The service did not answer in time."),
+        grpc.StatusCode.CANCELLED: Cancelled("The call was cancelled."),
+        grpc.StatusCode.UNAUTHENTICATED: Unauthenticated(  # the gateway's, before any service
+            "The studio asks for a key.", remedy="Give it as MUSICGEN_API_KEY in the environment."
+        ),
+    }
+    return known.get(code) or Internal(f"{code.name}: {text}")
 
 
 def _rebuild(info: error_details_pb2.ErrorInfo, status: status_pb2.Status) -> StudioError:

@@ -56,7 +56,9 @@ class EngineServiceServicer:
     """
 
     def Describe(self, request, context):
-        """Says what the engine is. Answers as soon as the host can generate.
+        """Says what the engine is. Answers only while the host could begin to generate at
+        once: when it starts, and after each piece. So a caller that cancelled knows when
+        the work has really stopped.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,7 +39,10 @@ class EngineServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> EngineServiceAsyncStub: ...
     Describe: _grpc.UnaryUnaryMultiCallable[_engine_service_pb2.DescribeRequest, _engine_service_pb2.DescribeResponse]
-    """Says what the engine is. Answers as soon as the host can generate."""
+    """Says what the engine is. Answers only while the host could begin to generate at
+    once: when it starts, and after each piece. So a caller that cancelled knows when
+    the work has really stopped.
+    """
     Generate: _grpc.UnaryStreamMultiCallable[_engine_service_pb2.GenerateRequest, _engine_service_pb2.GenerateResponse]
     """Generates one piece of audio. Sends progress, then exactly one result, last.
     Cancelling the call stops the work within a second; a host that can't is killed.
@@ -56,7 +59,10 @@ class EngineServiceAsyncStub(EngineServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Describe: _aio.UnaryUnaryMultiCallable[_engine_service_pb2.DescribeRequest, _engine_service_pb2.DescribeResponse]  # type: ignore[assignment]
-    """Says what the engine is. Answers as soon as the host can generate."""
+    """Says what the engine is. Answers only while the host could begin to generate at
+    once: when it starts, and after each piece. So a caller that cancelled knows when
+    the work has really stopped.
+    """
     Generate: _aio.UnaryStreamMultiCallable[_engine_service_pb2.GenerateRequest, _engine_service_pb2.GenerateResponse]  # type: ignore[assignment]
     """Generates one piece of audio. Sends progress, then exactly one result, last.
     Cancelling the call stops the work within a second; a host that can't is killed.
@@ -76,7 +82,10 @@ class EngineServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _engine_service_pb2.DescribeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_engine_service_pb2.DescribeResponse, _abc.Awaitable[_engine_service_pb2.DescribeResponse]]:
-        """Says what the engine is. Answers as soon as the host can generate."""
+        """Says what the engine is. Answers only while the host could begin to generate at
+        once: when it starts, and after each piece. So a caller that cancelled knows when
+        the work has really stopped.
+        """
 
     @_abc_1.abstractmethod
     def Generate(

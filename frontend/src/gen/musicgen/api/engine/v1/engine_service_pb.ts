@@ -129,7 +129,9 @@ export const GenerateResponseSchema: GenMessage<GenerateResponse> = /*@__PURE__*
  */
 export const EngineService: GenService<{
   /**
-   * Says what the engine is. Answers as soon as the host can generate.
+   * Says what the engine is. Answers only while the host could begin to generate at
+   * once: when it starts, and after each piece. So a caller that cancelled knows when
+   * the work has really stopped.
    *
    * @generated from rpc musicgen.api.engine.v1.EngineService.Describe
    */

@@ -1,0 +1,88 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  HelpSchema,
+  LocalizedMessageSchema,
+} from '@/gen/google/rpc/error_details_pb';
+
+/** What went wrong, in words that can be shown. */
+export interface ApiError {
+  /** Machine-readable reason such as "INVALID_PROMPT"; empty if the server named none. */
+  readonly reason: string;
+  /** One sentence: what happened. */
+  readonly message: string;
+  /** One sentence: what to do about it; may be empty. */
+  readonly remedy: string;
+  /** Field path of the request → what is wrong with it. */
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+const UNREACHABLE: ApiError = {
+  reason: 'UNREACHABLE',
+  message: 'The studio does not answer.',
+  remedy: 'Check that it is running (“musicgen up”), then try again.',
+  fields: {},
+};
+
+/** Reasons that are about one field even when the server sends no BadRequest. */
+const FIELD_OF_REASON: Readonly<Record<string, string>> = {
+  INVALID_PROMPT: 'prompt',
+  INVALID_LYRICS: 'lyrics',
+  MODEL_NOT_FOUND: 'engine',
+  MODEL_NOT_INSTALLED: 'engine',
+};
+
+/** Reads whatever a call threw: google.rpc details if there are any. */
+export function readError(thrown: unknown): ApiError {
+  const error = ConnectError.from(thrown);
+  const info = error.findDetails(ErrorInfoSchema)[0];
+  if (info === undefined && isUnreachable(error)) return UNREACHABLE;
+  const reason = info?.reason ?? '';
+  const message = error.findDetails(LocalizedMessageSchema)[0]?.message ?? error.rawMessage;
+  const remedy = error.findDetails(HelpSchema)[0]?.links[0]?.description ?? '';
+  const fields: Record<string, string> = {};
+  for (const bad of error.findDetails(BadRequestSchema)) {
+    for (const violation of bad.fieldViolations) fields[violation.field] = violation.description;
+  }
+  const implied = FIELD_OF_REASON[reason];
+  if (implied !== undefined && Object.keys(fields).length === 0) fields[implied] = message;
+  return { reason, message, remedy, fields };
+}
+
+/** An error found on this side, in the shape of one from the server. */
+export function localFieldError(field: string, message: string, remedy: string): ApiError {
+  return { reason: 'INVALID_FIELD', message, remedy, fields: { [field]: message } };
+}
+
+/**
+ * What is wrong with a field, whatever message it sits in: "prompt" finds
+ * "spec.generate.parameters.prompt" too.
+ */
+export function fieldMessage(error: ApiError | null, field: string): string | undefined {
+  if (error === null) return undefined;
+  for (const [path, message] of Object.entries(error.fields)) {
+    const last = path
+      .replace(/\[\d+\]$/, '')
+      .split('.')
+      .at(-1);
+    if (last === field) return sentence(message);
+  }
+  return undefined;
+}
+
+/** The services say "must be …"; below a label that starts a sentence. */
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** Whether all that the error says about fields is said by one of these. */
+export function isCoveredBy(error: ApiError | null, fields: readonly string[]): boolean {
+  if (error === null) return false;
+  return fields.some((field) => fieldMessage(error, field) !== undefined);
+}
+
+function isUnreachable(error: ConnectError): boolean {
+  // fetch() says "failed to fetch" in as many ways as there are browsers.
+  return error.code === Code.Unavailable || error.cause instanceof TypeError;
+}

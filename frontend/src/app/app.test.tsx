@@ -1,0 +1,433 @@
+import { Code } from '@connectrpc/connect';
+import { act, render, screen, waitFor, within } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AudioFormat } from '@/gen/musicgen/api/audio/v1/audio_pb';
+import { ErrorReason } from '@/gen/musicgen/api/errors/v1/error_reason_pb';
+import { Job_State } from '@/gen/musicgen/api/jobs/v1/job_pb';
+import { studioError } from '@/testing/memory-errors';
+import { createMemoryStudio, type MemoryStudio } from '@/testing/memory-studio';
+import { MemoryTabs } from '@/testing/memory-tabs';
+import { App } from './app';
+import { createStudio, watchWhileShown } from './studio';
+
+const saveFile = vi.fn();
+let memory: MemoryStudio;
+let endings: (() => void)[];
+
+/** Opens the page on the studio in memory, as a browser would. */
+async function openPage(tabs = new MemoryTabs()) {
+  const { transport } = memory;
+  const audio = document.createElement('audio');
+  const studio = createStudio({ transport, tabs: tabs.tab(), audio, saveFile });
+  const end = watchWhileShown(studio.hub);
+  const { unmount } = render(<App studio={studio} />);
+  endings.push(end);
+  await waitFor(() => expect(screen.getByTestId('connection')).toHaveTextContent('Live'));
+  return {
+    studio,
+    close: () => {
+      unmount();
+      end();
+    },
+  };
+}
+
+async function make(prompt: string, seed = ''): Promise<string> {
+  const user = userEvent.setup();
+  await user.clear(screen.getByTestId('prompt'));
+  await user.type(screen.getByTestId('prompt'), prompt);
+  if (seed !== '') await user.type(screen.getByTestId('seed'), seed);
+  const before = memory.jobs.jobs.length;
+  await user.click(screen.getByTestId('make'));
+  await waitFor(() => expect(memory.jobs.jobs).toHaveLength(before + 1));
+  return memory.jobs.jobs.at(-1)?.jobId ?? '';
+}
+
+/** Does what a worker does to a job, and lets the page see it. */
+async function happen(change: () => void): Promise<void> {
+  await act(async () => {
+    change();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  });
+}
+
+const card = async () => within(await screen.findByTestId('job-card'));
+
+beforeEach(() => {
+  memory = createMemoryStudio();
+  endings = [];
+  saveFile.mockReset();
+  vi.stubGlobal(
+    'fetch',
+    vi.fn(async () => new Response('{"frames_per_peak":100,"peaks":[[-0.5,0.5],[-1,1]]}')),
+  );
+});
+
+afterEach(() => {
+  for (const end of endings) end();
+  vi.unstubAllGlobals();
+});
+
+describe('making a track', () => {
+  it('goes from the prompt over live progress to a track that can be played', async () => {
+    await openPage();
+    expect(screen.getByText('Nothing in work')).toBeInTheDocument();
+    const jobId = await make('rainy night', '7');
+    const live = await card();
+    expect(live.getByText('composer, 1 min, seed 7')).toBeInTheDocument();
+    expect(live.getByTestId('job-stage')).toHaveTextContent('Waits for a worker');
+    expect(live.queryByTestId('job-percent')).toBeNull();
+
+    await happen(() => memory.jobs.start(jobId));
+    expect(live.getByTestId('job-stage')).toHaveTextContent('Starting');
+    const progress = { stage: 'rendering', detail: 'chorus 2', step: 3, steps: 8, fraction: 0.379 };
+    await happen(() => memory.jobs.progress(jobId, progress));
+    await waitFor(() => expect(live.getByTestId('job-percent')).toHaveTextContent('37%'));
+    expect(live.getByTestId('job-stage')).toHaveTextContent('Rendering, chorus 2 (3 of 8)');
+    expect(live.queryByTestId('job-eta')).toBeNull();
+    await happen(() => memory.jobs.progress(jobId, { ...progress, eta: { seconds: 12n } }));
+    expect(live.getByTestId('job-eta')).toHaveTextContent('About 12 s left');
+    expect(screen.getByTestId('announcer')).toHaveTextContent('Track: 25 percent');
+
+    memory.library.add({ trackId: 't1', title: 'Rainy Night', tempoBpm: 82 });
+    await happen(() => memory.jobs.succeed(jobId, { trackIds: ['t1'] }));
+    expect(await live.findByTestId('track-title')).toHaveTextContent('Rainy Night');
+    expect(live.getByTestId('waveform')).toBeInTheDocument();
+    expect(screen.getByTestId('announcer')).toHaveTextContent('Track: Done');
+    const row = await screen.findByTestId('library-row');
+    expect(row).toHaveTextContent('Rainy Night');
+    expect(memory.library.gets).toEqual(['t1']);
+    expect(memory.library.lists).toBe(1);
+  });
+
+  it('draws a seed when none is given and offers it again', async () => {
+    await openPage();
+    await make('rain');
+    expect(await screen.findByTestId('seed-used')).toHaveTextContent('1234567');
+    await userEvent.click(screen.getByTestId('seed-reuse'));
+    expect(screen.getByTestId('seed')).toHaveValue('1234567');
+    expect(screen.queryByTestId('seed-used')).toBeNull();
+  });
+
+  it('shows a bad prompt at its field, with the remedy', async () => {
+    await openPage();
+    await userEvent.click(screen.getByTestId('make'));
+    expect(await screen.findByTestId('field-error')).toHaveTextContent('1 to 2,000 characters');
+    expect(screen.getByTestId('remedy')).toHaveTextContent('Describe the music');
+    expect(screen.getByTestId('prompt')).toHaveAttribute('aria-invalid', 'true');
+    await make('better');
+    await waitFor(() => expect(screen.queryByTestId('field-error')).toBeNull());
+  });
+
+  it('shows a bad length and a bad seed at their fields', async () => {
+    await openPage();
+    const user = userEvent.setup();
+    await user.type(screen.getByTestId('prompt'), 'rain');
+    await user.type(screen.getByTestId('seed'), 'x');
+    await user.click(screen.getByTestId('make'));
+    expect(await screen.findByTestId('field-error')).toHaveTextContent('seed');
+    await user.clear(screen.getByTestId('seed'));
+    await user.clear(screen.getByTestId('length'));
+    await user.type(screen.getByTestId('length'), '-5');
+    await user.keyboard('{Control>}{Enter}{/Control}');
+    expect(await screen.findByText('Must not be negative')).toBeInTheDocument();
+    expect(screen.getByTestId('length')).toHaveAttribute('aria-invalid', 'true');
+  });
+
+  it('sends the same request id again after an answer that never came', async () => {
+    await openPage();
+    const lost = studioError(Code.Unavailable, 'STORE_UNAVAILABLE', 'No store.', 'Try again.');
+    memory.jobs.failNext.set('createJob', lost);
+    await userEvent.type(screen.getByTestId('prompt'), 'rain');
+    await userEvent.click(screen.getByTestId('make'));
+    expect(await screen.findByTestId('error-message')).toHaveTextContent('No store.');
+    await userEvent.click(screen.getByTestId('make'));
+    await card();
+    const ids = memory.jobs.calls
+      .filter((call) => call.method === 'createJob')
+      .map((call) => (call.request as { requestId: string }).requestId);
+    expect(ids).toHaveLength(2);
+    expect(ids[0]).toBe(ids[1]);
+  });
+
+  it('keeps the draft, counts characters, and takes examples', async () => {
+    const page = await openPage();
+    await userEvent.click(screen.getAllByTestId('example')[0] as HTMLElement);
+    const prompt = (screen.getByTestId('prompt') as HTMLTextAreaElement).value;
+    expect(prompt).toContain('lofi');
+    expect(screen.getByTestId('prompt-count')).toHaveTextContent(`${prompt.length} / 2,000`);
+    page.close();
+    await openPage();
+    expect(screen.getByTestId('prompt')).toHaveValue(prompt);
+  });
+
+  it('sets the length by slider and by unit', async () => {
+    await openPage();
+    const { fireEvent } = await import('@testing-library/react');
+    fireEvent.change(screen.getByTestId('length-slider'), { target: { value: '200' } });
+    expect(screen.getByTestId('length')).toHaveValue('600');
+    await userEvent.selectOptions(screen.getByTestId('length-unit'), 'min');
+    expect(screen.getByTestId('length')).toHaveValue('10');
+    fireEvent.change(screen.getByTestId('length-slider'), { target: { value: '0' } });
+    expect(screen.getByTestId('length')).toHaveValue('0.08');
+  });
+
+  it('offers the engines and the simple options of the one chosen', async () => {
+    await openPage();
+    const user = userEvent.setup();
+    const down = await screen.findByRole('option', { name: 'DiffRhythm (unavailable)' });
+    expect(down).toBeDisabled();
+    await user.click(screen.getByText('About this engine'));
+    await user.type(screen.getByTestId('option-tempo_bpm'), '82');
+    await user.selectOptions(screen.getByTestId('option-key'), 'A minor');
+    await user.selectOptions(screen.getByTestId('option-drums'), 'false');
+    await user.click(screen.getByRole('button', { name: 'electric guitar' }));
+    await user.click(screen.getByRole('button', { name: 'bass' }));
+    await user.click(screen.getByRole('button', { name: 'bass' }));
+    expect(screen.queryByTestId('option-stems')).toBeNull();
+    await make('rain');
+    const kind = memory.jobs.jobs[0]?.spec?.kind;
+    expect(kind?.case === 'generate' && kind.value.parameters?.options).toEqual({
+      tempo_bpm: 82,
+      key: 'A minor',
+      drums: false,
+      instruments: ['electric_guitar'],
+    });
+  });
+});
+
+describe('a job', () => {
+  it('can be cancelled and made after all', async () => {
+    await openPage();
+    const jobId = await make('rain');
+    await happen(() => memory.jobs.start(jobId));
+    const live = await card();
+    await userEvent.click(live.getByTestId('cancel'));
+    await waitFor(() => expect(live.getByTestId('job-stage')).toHaveTextContent('Stopping'));
+    expect(live.getByTestId('cancel')).toBeDisabled();
+  });
+
+  it('that waits is cancelled at once; it can be retried or removed', async () => {
+    await openPage();
+    await make('rain');
+    const live = await card();
+    await userEvent.click(live.getByTestId('cancel'));
+    await waitFor(() => expect(live.getByTestId('job-state')).toHaveTextContent('Cancelled'));
+    await userEvent.click(live.getByTestId('retry'));
+    await waitFor(() => expect(screen.getAllByTestId('job-card')).toHaveLength(2));
+    const cancelled = screen
+      .getAllByTestId('job-card')
+      .find((one) => one.dataset.state === 'cancelled') as HTMLElement;
+    await userEvent.click(within(cancelled).getByTestId('clear'));
+    await waitFor(() => expect(screen.getAllByTestId('job-card')).toHaveLength(1));
+  });
+
+  it('that failed shows why, what to do, and a way to retry', async () => {
+    await openPage();
+    const jobId = await make('rain');
+    await happen(() => memory.jobs.start(jobId));
+    await happen(() =>
+      memory.jobs.fail(jobId, {
+        reason: ErrorReason.OUT_OF_MEMORY,
+        message: 'Memory ran out.',
+        remedy: 'Ask for a shorter piece.',
+      }),
+    );
+    const live = await card();
+    expect(live.getByTestId('error-message')).toHaveTextContent('Memory ran out.');
+    expect(live.getByTestId('remedy')).toHaveTextContent('Ask for a shorter piece.');
+    memory.jobs.failNext.set('retryJob', studioError(Code.Unavailable, 'X', 'Not now.', 'Later.'));
+    await userEvent.click(live.getByTestId('retry'));
+    expect(await live.findByText('Not now.')).toBeInTheDocument();
+    await userEvent.click(live.getByTestId('retry'));
+    await waitFor(() => expect(screen.getAllByTestId('job-card')).toHaveLength(2));
+  });
+
+  it('is still there after a reload in the middle, and goes on', async () => {
+    const page = await openPage();
+    const jobId = await make('rain');
+    await happen(() => memory.jobs.start(jobId));
+    await happen(() => memory.jobs.progress(jobId, { stage: 'rendering', fraction: 0.4 }));
+    page.close();
+    await openPage();
+    const live = await card();
+    expect(live.getByTestId('job-percent')).toHaveTextContent('40%');
+    await happen(() => memory.jobs.progress(jobId, { stage: 'rendering', fraction: 0.6 }));
+    await waitFor(() => expect(live.getByTestId('job-percent')).toHaveTextContent('60%'));
+    const cursors = memory.jobs.calls.filter((call) => call.method === 'watchJobs');
+    expect(cursors.map((call) => call.request)).toEqual([{ cursor: '' }, { cursor: '' }]);
+  });
+
+  it('list shows the last few that ended, and the rest on demand', async () => {
+    await openPage();
+    for (let count = 0; count < 6; count += 1) {
+      const jobId = await make(`rain ${count}`);
+      await happen(() => memory.jobs.fail(jobId, { message: 'No.', remedy: '' }));
+    }
+    expect(screen.getAllByTestId('job-card')).toHaveLength(4);
+    await userEvent.click(screen.getByRole('button', { name: 'Show 2 earlier' }));
+    expect(screen.getAllByTestId('job-card')).toHaveLength(6);
+  });
+});
+
+describe('a track', () => {
+  async function openTrack() {
+    memory.library.add({ trackId: 't1', title: 'Rainy Night' });
+    const page = await openPage();
+    await userEvent.click(await screen.findByTestId('row-open'));
+    return { page, track: within(await screen.findByTestId('track-card')) };
+  }
+
+  it('is downloaded by a job and saved by itself; after a reload it is a link', async () => {
+    const { page, track } = await openTrack();
+    await userEvent.click(track.getByTestId('download-mp3'));
+    await waitFor(() => expect(memory.jobs.jobs).toHaveLength(1));
+    const job = memory.jobs.jobs[0];
+    expect(job?.spec?.kind).toMatchObject({
+      case: 'export',
+      value: { trackId: 't1', format: AudioFormat.MP3 },
+    });
+    const jobId = job?.jobId ?? '';
+    await happen(() => memory.jobs.start(jobId));
+    await happen(() => memory.jobs.progress(jobId, { fraction: 0.5 }));
+    expect(track.getByTestId('download-mp3')).toHaveTextContent('50%');
+    expect(track.getByTestId('download-mp3')).toBeDisabled();
+    expect(screen.queryByTestId('job-card')).toBeNull();
+    const downloads = [{ path: '/v1/artifacts/x/1/rain.mp3', fileName: 'Rainy Night.mp3' }];
+    await happen(() => memory.jobs.succeed(jobId, { downloads }));
+    await waitFor(() => expect(saveFile).toHaveBeenCalledOnce());
+    page.close();
+    await openPage();
+    await userEvent.click(await screen.findByTestId('row-open'));
+    const link = screen.getByTestId('download-mp3');
+    expect(link).toHaveAttribute('href', '/v1/artifacts/x/1/rain.mp3');
+    expect(link).toHaveAttribute('download', 'Rainy Night.mp3');
+    expect(saveFile).toHaveBeenCalledOnce();
+  });
+
+  it('says why a download could not be made', async () => {
+    const { track } = await openTrack();
+    const full = studioError(Code.ResourceExhausted, 'QUEUE_FULL', 'Too much work.', 'Wait.');
+    memory.jobs.failNext.set('createJob', full);
+    await userEvent.click(track.getByTestId('download-wav'));
+    expect(await track.findByTestId('error-message')).toHaveTextContent('Too much work.');
+    await userEvent.click(track.getByTestId('download-wav'));
+    await waitFor(() => expect(memory.jobs.jobs).toHaveLength(1));
+    const error = { message: 'The disk is full.', remedy: 'Make room.' };
+    await happen(() => memory.jobs.fail(memory.jobs.jobs[0]?.jobId ?? '', error));
+    expect(track.getByTestId('error-message')).toHaveTextContent('The disk is full.');
+  });
+
+  it('gets new tags; wrong ones are shown at their field', async () => {
+    const { track } = await openTrack();
+    const user = userEvent.setup();
+    await user.click(track.getByTestId('edit-tags'));
+    await user.clear(track.getByTestId('tag-title'));
+    await user.click(track.getByTestId('save-tags'));
+    expect(await track.findByTestId('field-error')).toHaveTextContent('1 to 200 characters');
+    await user.type(track.getByTestId('tag-title'), 'Wet Streets');
+    await user.type(track.getByTestId('tag-artist'), 'Ada');
+    await user.type(track.getByTestId('tag-year'), '2026');
+    await user.type(track.getByTestId('tag-tags'), 'rain, study');
+    await user.click(track.getByTestId('save-tags'));
+    await waitFor(() => expect(track.queryByTestId('tag-form')).toBeNull());
+    expect(memory.library.track('t1')).toMatchObject({ title: 'Wet Streets', year: 2026 });
+    expect(screen.getByTestId('library-row')).toHaveTextContent('Wet Streets');
+    expect(screen.getByTestId('library-row')).toHaveTextContent('Ada, 2026');
+    expect(screen.getByText('study')).toBeInTheDocument();
+  });
+
+  it('that somebody else edited keeps his words and mine', async () => {
+    const { track } = await openTrack();
+    const user = userEvent.setup();
+    await user.click(track.getByTestId('edit-tags'));
+    await user.type(track.getByTestId('tag-artist'), 'Ada');
+    memory.library.edit('t1', { album: 'Theirs' });
+    await user.click(track.getByTestId('save-tags'));
+    await user.click(await track.findByRole('button', { name: /read the track again/ }));
+    await waitFor(() => expect(track.getByTestId('tag-album')).toHaveValue('Theirs'));
+    await user.click(track.getByTestId('save-tags'));
+    await waitFor(() => {
+      expect(memory.library.track('t1')).toMatchObject({ artist: 'Ada', album: 'Theirs' });
+    });
+  });
+
+  it('is looped by preset and by minutes', async () => {
+    const { track } = await openTrack();
+    await userEvent.click(track.getByTestId('loop'));
+    await userEvent.type(track.getByTestId('loop-minutes'), '0.5');
+    await userEvent.click(track.getByTestId('loop-start'));
+    expect(await track.findByTestId('field-error')).toHaveTextContent('60 to 36,000');
+    await userEvent.click(track.getByTestId('loop-36000'));
+    const live = await card();
+    expect(live.getByText('Rainy Night')).toBeInTheDocument();
+    expect(live.getByText('Loop, 10 h')).toBeInTheDocument();
+    expect(memory.jobs.jobs[0]?.state).toBe(Job_State.QUEUED);
+    expect(track.queryByTestId('loop-form')).toBeNull();
+  });
+
+  it('goes to the trash after a second click', async () => {
+    const { track } = await openTrack();
+    await userEvent.click(track.getByTestId('trash'));
+    await userEvent.click(track.getByRole('button', { name: 'Keep' }));
+    await userEvent.click(track.getByTestId('trash'));
+    await userEvent.click(track.getByTestId('trash-sure'));
+    await waitFor(() => expect(screen.queryByTestId('library-row')).toBeNull());
+    expect(screen.getByText('No tracks yet.')).toBeInTheDocument();
+  });
+});
+
+describe('the library', () => {
+  it('is searched and loaded page by page', async () => {
+    for (let index = 1; index <= 35; index += 1) {
+      memory.library.add({ trackId: `t${index}`, title: `Song ${index}` });
+    }
+    await openPage();
+    await waitFor(() => expect(screen.getAllByTestId('library-row')).toHaveLength(30));
+    await userEvent.click(screen.getByTestId('load-more'));
+    await waitFor(() => expect(screen.getAllByTestId('library-row')).toHaveLength(35));
+    await userEvent.type(screen.getByTestId('search'), 'song 35{Enter}');
+    await waitFor(() => expect(screen.getAllByTestId('library-row')).toHaveLength(1));
+    await userEvent.clear(screen.getByTestId('search'));
+    await waitFor(() => expect(screen.getAllByTestId('library-row')).toHaveLength(30));
+    await userEvent.type(screen.getByTestId('search'), 'nothing{Enter}');
+    expect(await screen.findByText(/Nothing holds the words/)).toBeInTheDocument();
+  });
+});
+
+describe('the header', () => {
+  it('says when the page is cut off, and when it is live again', async () => {
+    const { studio } = await openPage();
+    await happen(() => memory.jobs.drop());
+    await waitFor(() => expect(screen.getByTestId('connection')).toHaveTextContent('Reconnecting'));
+    act(() => studio.hub.poke());
+    await waitFor(() => expect(screen.getByTestId('connection')).toHaveTextContent('Live'));
+  });
+
+  it('switches the theme and remembers it', async () => {
+    await openPage();
+    const before = screen.getByTestId('theme').getAttribute('aria-label');
+    await userEvent.click(screen.getByTestId('theme'));
+    expect(screen.getByTestId('theme').getAttribute('aria-label')).not.toBe(before);
+    const chosen = document.documentElement.dataset.theme;
+    expect(localStorage.getItem('musicgen.theme')).toBe(chosen);
+    const { applyKeptTheme, currentTheme } = await import('./theme');
+    delete document.documentElement.dataset.theme;
+    applyKeptTheme();
+    expect(currentTheme()).toBe(chosen);
+    delete document.documentElement.dataset.theme;
+  });
+});
+
+describe('the page', () => {
+  it('gives the stream up while it is away, and takes it again', async () => {
+    await openPage();
+    window.dispatchEvent(new Event('pagehide'));
+    await waitFor(() => expect(memory.jobs.openWatches).toBe(0));
+    window.dispatchEvent(new Event('pageshow'));
+    await waitFor(() => expect(memory.jobs.openWatches).toBe(1));
+    window.dispatchEvent(new Event('online'));
+    document.dispatchEvent(new Event('visibilitychange'));
+  });
+});

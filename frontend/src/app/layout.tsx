@@ -1,0 +1,27 @@
+import type { ReactNode } from 'react';
+import { ConnectionBadge } from './connection-badge';
+import { ThemeToggle } from './theme-toggle';
+
+/** Header and two columns; one column where there is no room for two. */
+export function Layout(props: { make: ReactNode; children: ReactNode }) {
+  return (
+    <div className="mx-auto max-w-[76rem] px-4 pb-16 sm:px-6">
+      <header className="flex items-center justify-between gap-4 py-4 sm:py-5">
+        <h1 className="wide flex items-center gap-2.5 text-lg font-bold">
+          <img src="/favicon.svg" alt="" width="26" height="26" />
+          MusicGen Local
+        </h1>
+        <div className="flex items-center gap-3">
+          <ConnectionBadge />
+          <ThemeToggle />
+        </div>
+      </header>
+      <main className="grid items-start gap-8 lg:grid-cols-[25rem_minmax(0,1fr)]">
+        <div className="rounded-xl border border-line bg-panel p-4 sm:p-5 lg:sticky lg:top-5 lg:max-h-[calc(100dvh-2.5rem)] lg:overflow-y-auto">
+          {props.make}
+        </div>
+        <div className="grid min-w-0 gap-9">{props.children}</div>
+      </main>
+    </div>
+  );
+}

@@ -1,0 +1,23 @@
+import type { ReactNode } from 'react';
+import { ClientsProvider } from '@/api/clients';
+import { DownloadsProvider } from '@/features/library/download-context';
+import { TracksProvider } from '@/features/library/track-context';
+import { DeckProvider } from '@/features/player/deck-context';
+import { JobsProvider } from '@/watch/react';
+import type { Studio } from './studio';
+
+/** Hands the studio's parts to whoever asks for them. */
+export function Providers(props: { studio: Studio; children: ReactNode }) {
+  const { studio } = props;
+  return (
+    <ClientsProvider clients={studio.clients}>
+      <JobsProvider store={studio.jobs}>
+        <TracksProvider store={studio.tracks}>
+          <DownloadsProvider downloads={studio.downloads}>
+            <DeckProvider deck={studio.deck}>{props.children}</DeckProvider>
+          </DownloadsProvider>
+        </TracksProvider>
+      </JobsProvider>
+    </ClientsProvider>
+  );
+}

@@ -1,0 +1,57 @@
+import type { Transport } from '@connectrpc/connect';
+import { type Clients, createClients } from '@/api/clients';
+import { Downloads, type SaveFile } from '@/features/library/downloads';
+import { TrackStore } from '@/features/library/track-store';
+import { Deck } from '@/features/player/deck';
+import { JobsStore } from '@/watch/jobs-store';
+import { TabHub } from '@/watch/tab-hub';
+import type { Tabs } from '@/watch/tabs';
+import type { OpenWatch } from '@/watch/watch-client';
+
+/** Everything of the page that lives outside React. */
+export interface Studio {
+  readonly clients: Clients;
+  readonly jobs: JobsStore;
+  readonly hub: TabHub;
+  readonly tracks: TrackStore;
+  readonly downloads: Downloads;
+  readonly deck: Deck;
+}
+
+export interface Outside {
+  readonly transport: Transport;
+  readonly tabs: Tabs;
+  readonly audio: HTMLAudioElement;
+  readonly saveFile?: SaveFile;
+}
+
+export function createStudio(outside: Outside): Studio {
+  const clients = createClients(outside.transport);
+  const jobs = new JobsStore();
+  const open: OpenWatch = (cursor, signal, onHeader) =>
+    clients.jobs.watchJobs({ cursor }, { signal, onHeader });
+  return {
+    clients,
+    jobs,
+    hub: new TabHub(jobs, open, outside.tabs),
+    tracks: new TrackStore(clients.library),
+    downloads: new Downloads(jobs, outside.saveFile),
+    deck: new Deck(outside.audio),
+  };
+}
+
+/** Watches while the page is there. Returns what ends it. */
+export function watchWhileShown(hub: TabHub, page: Window = window): () => void {
+  const over = new AbortController();
+  const { signal } = over;
+  hub.start();
+  // A page in the back-forward cache must not keep the stream and the lock.
+  page.addEventListener('pagehide', () => hub.stop(), { signal });
+  page.addEventListener('pageshow', () => hub.start(), { signal });
+  page.addEventListener('online', () => hub.poke(), { signal });
+  page.document.addEventListener('visibilitychange', () => hub.poke(), { signal });
+  return () => {
+    over.abort();
+    hub.stop();
+  };
+}

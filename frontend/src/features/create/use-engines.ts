@@ -1,0 +1,35 @@
+import { useCallback, useEffect, useState } from 'react';
+import { useClients } from '@/api/clients';
+import { type ApiError, readError } from '@/api/errors';
+import type { Engine } from '@/gen/musicgen/api/inference/v1/inference_service_pb';
+
+export interface Engines {
+  readonly engines: readonly Engine[];
+  readonly error: ApiError | null;
+  readonly reload: () => void;
+}
+
+/** The engines of this studio, asked for once. */
+export function useEngines(): Engines {
+  const { inference } = useClients();
+  const [engines, setEngines] = useState<readonly Engine[]>([]);
+  const [error, setError] = useState<ApiError | null>(null);
+  const load = useCallback(
+    (signal?: AbortSignal) => {
+      setError(null);
+      inference.listEngines({}, signal === undefined ? {} : { signal }).then(
+        (answer) => setEngines(answer.engines),
+        (thrown: unknown) => {
+          if (!signal?.aborted) setError(readError(thrown));
+        },
+      );
+    },
+    [inference],
+  );
+  useEffect(() => {
+    const life = new AbortController();
+    load(life.signal);
+    return () => life.abort();
+  }, [load]);
+  return { engines, error, reload: () => load() };
+}

@@ -1,0 +1,127 @@
+import { memo, type ReactNode } from 'react';
+import { type Job, Job_State } from '@/gen/musicgen/api/jobs/v1/job_pb';
+import { Button } from '@/ui/button';
+import { ErrorNote } from '@/ui/error-note';
+import { ProgressDial } from '@/ui/progress-dial';
+import { isEnded } from '@/watch/job-state';
+import { askedWords, etaWords, fractionOf, stageWords, stateWord } from './job-words';
+import { useJobActions } from './use-job-action';
+
+/** What other features put into a card; the app passes them in. */
+export interface JobSlots {
+  /** A finished track, with all that can be done with it. */
+  readonly track: (trackId: string, whenMissing: ReactNode) => ReactNode;
+  /** A track's title, in a line of text. */
+  readonly trackTitle: (trackId: string) => ReactNode;
+}
+
+/** One job, from the moment it was accepted to what came of it. */
+export const JobCard = memo(function JobCard(props: { job: Job; slots: JobSlots }) {
+  const { job, slots } = props;
+  const actions = useJobActions(job.jobId);
+  const done = job.state === Job_State.SUCCEEDED;
+  return (
+    <li
+      data-testid="job-card"
+      data-job-id={job.jobId}
+      data-state={Job_State[job.state].toLowerCase()}
+      className="grid gap-3 rounded-xl border border-line bg-panel p-4"
+    >
+      {done ? (
+        job.result?.trackIds.map((trackId) => (
+          <div key={trackId}>{slots.track(trackId, <ClearButton actions={actions} />)}</div>
+        ))
+      ) : (
+        <JobHead job={job} title={<JobTitle job={job} slots={slots} />} />
+      )}
+      {!isEnded(job) && <JobProgress job={job} actions={actions} />}
+      {job.state === Job_State.FAILED && (
+        <ErrorNote
+          message={job.error?.message || 'The work failed.'}
+          remedy={job.error?.remedy ?? ''}
+        >
+          <Button data-testid="retry" disabled={actions.busy} onClick={actions.retry}>
+            Retry
+          </Button>
+          <ClearButton actions={actions} />
+        </ErrorNote>
+      )}
+      {job.state === Job_State.CANCELLED && (
+        <div className="flex gap-2">
+          <Button data-testid="retry" disabled={actions.busy} onClick={actions.retry}>
+            Make it after all
+          </Button>
+          <ClearButton actions={actions} />
+        </div>
+      )}
+      {actions.error !== null && (
+        <ErrorNote message={actions.error.message} remedy={actions.error.remedy} />
+      )}
+    </li>
+  );
+});
+
+function ClearButton(props: { actions: ReturnType<typeof useJobActions> }) {
+  return (
+    <Button look="quiet" data-testid="clear" onClick={props.actions.clear}>
+      Remove from list
+    </Button>
+  );
+}
+
+function JobHead(props: { job: Job; title: ReactNode }) {
+  const asked = askedWords(props.job);
+  return (
+    <div className="flex items-start justify-between gap-4">
+      <div className="min-w-0">
+        <h3 className="line-clamp-2 font-semibold leading-snug break-words">{props.title}</h3>
+        {asked !== '' && <p className="figures mt-0.5 text-sm text-muted">{asked}</p>}
+      </div>
+      <span data-testid="job-state" className="plate shrink-0 pt-1 text-muted">
+        {stateWord(props.job)}
+      </span>
+    </div>
+  );
+}
+
+function JobTitle(props: { job: Job; slots: JobSlots }) {
+  const kind = props.job.spec?.kind;
+  if (kind?.case === 'generate') return kind.value.parameters?.prompt;
+  if (kind?.case === 'loop' && kind.value.source?.source.case === 'trackId') {
+    return props.slots.trackTitle(kind.value.source.source.value);
+  }
+  return 'Work';
+}
+
+function JobProgress(props: { job: Job; actions: ReturnType<typeof useJobActions> }) {
+  const { job, actions } = props;
+  const fraction = fractionOf(job);
+  const eta = job.state === Job_State.RUNNING ? etaWords(job.progress?.eta) : undefined;
+  return (
+    <>
+      <ProgressDial label="Progress" fraction={fraction} />
+      <div className="flex items-center justify-between gap-4">
+        <p className="flex min-w-0 flex-wrap items-baseline gap-x-3 text-sm">
+          {fraction !== undefined && (
+            <span data-testid="job-percent" className="wide figures text-xl font-semibold">
+              {Math.floor(fraction * 100)}%
+            </span>
+          )}
+          <span data-testid="job-stage">{stageWords(job)}</span>
+          {eta !== undefined && (
+            <span data-testid="job-eta" className="figures text-muted">
+              {eta}
+            </span>
+          )}
+        </p>
+        <Button
+          data-testid="cancel"
+          disabled={actions.busy || job.state === Job_State.CANCELLING}
+          onClick={actions.cancel}
+        >
+          Cancel
+        </Button>
+      </div>
+    </>
+  );
+}

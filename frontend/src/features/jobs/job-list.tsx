@@ -1,0 +1,74 @@
+import { useState } from 'react';
+import type { Job } from '@/gen/musicgen/api/jobs/v1/job_pb';
+import { Button } from '@/ui/button';
+import { RestingScale } from '@/ui/progress-dial';
+import { isEnded, newestFirst } from '@/watch/job-state';
+import { useJobsView } from '@/watch/react';
+import { Announcer } from './announcer';
+import { JobCard, type JobSlots } from './job-card';
+
+const ENDED_SHOWN = 4;
+
+/** All work on the bench: what goes on, and the last few things that ended. */
+export function JobList(props: { slots: JobSlots }) {
+  const view = useJobsView();
+  const [all, setAll] = useState(false);
+  // A download shows at its track, not as a card of its own.
+  const jobs = newestFirst(view).filter((job) => job.spec?.kind.case !== 'export');
+  const ended = jobs.filter(isEnded);
+  const hidden = new Set(all ? [] : ended.slice(ENDED_SHOWN).map((job) => job.jobId));
+  return (
+    <section aria-labelledby="jobs-title" className="grid gap-3">
+      <div className="flex items-baseline justify-between">
+        <h2 id="jobs-title" className="wide text-lg font-semibold">
+          On the bench
+        </h2>
+        <span className="figures text-sm text-muted">{workingWords(jobs)}</span>
+      </div>
+      <Announcer jobs={jobs} ready={view.ready} />
+      {jobs.length === 0 ? (
+        <EmptyBench ready={view.ready} />
+      ) : (
+        <ul className="grid gap-3">
+          {jobs
+            .filter((job) => !hidden.has(job.jobId))
+            .map((job) => (
+              <JobCard key={job.jobId} job={job} slots={props.slots} />
+            ))}
+        </ul>
+      )}
+      {hidden.size > 0 && (
+        <Button look="quiet" className="justify-self-start" onClick={() => setAll(true)}>
+          Show {hidden.size} earlier
+        </Button>
+      )}
+    </section>
+  );
+}
+
+function workingWords(jobs: readonly Job[]): string {
+  const count = jobs.filter((job) => !isEnded(job)).length;
+  return count === 0 ? '' : `${count} in work`;
+}
+
+/** The dial at rest. */
+function EmptyBench(props: { ready: boolean }) {
+  return (
+    <div className="glass relative overflow-hidden rounded-xl px-5 pt-5 pb-6 text-glow-text">
+      <RestingScale />
+      <div className="mt-5 min-h-18">
+        {props.ready ? (
+          <>
+            <p className="wide font-semibold text-glow">Nothing in work</p>
+            <p className="mt-1 max-w-prose text-sm">
+              Describe a track and press “Make track”. You can watch it being made here, or close
+              the page meanwhile: the work goes on.
+            </p>
+          </>
+        ) : (
+          <p className="text-sm">Asking the studio what it is doing…</p>
+        )}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,150 @@
+import { type ReactNode, useState } from 'react';
+import { useClients } from '@/api/clients';
+import { type ApiError, readError } from '@/api/errors';
+import type { Track } from '@/gen/musicgen/api/library/v1/track_pb';
+import { Button } from '@/ui/button';
+import { ErrorNote } from '@/ui/error-note';
+import { LoopIcon, TagIcon } from '@/ui/icons';
+import { DownloadButtons } from './download-buttons';
+import { LoopForm } from './loop-form';
+import { TagForm } from './tag-form';
+import { useTrack, useTrackStore } from './track-context';
+import { creditWords, durationOf, factWords } from './track-words';
+
+/** What other features put into a track; the app passes them in. */
+export interface TrackSlots {
+  readonly player: (track: Track, durationSeconds: number) => ReactNode;
+  readonly playButton: (track: Track, durationSeconds: number) => ReactNode;
+  /** A track was moved to the trash. */
+  readonly onGone: (trackId: string) => void;
+}
+
+/** A track by id, with all that can be done with it. */
+export function TrackById(props: { trackId: string; slots: TrackSlots; whenMissing?: ReactNode }) {
+  const entry = useTrack(props.trackId);
+  const store = useTrackStore();
+  switch (entry.state) {
+    case 'loading':
+      return <p className="text-sm text-muted">Fetching the track…</p>;
+    case 'missing':
+      return (
+        <p className="flex flex-wrap items-center justify-between gap-2 text-sm text-muted">
+          This track is no longer in the library. {props.whenMissing}
+        </p>
+      );
+    case 'failed':
+      return (
+        <ErrorNote message={entry.error.message} remedy={entry.error.remedy}>
+          <Button onClick={() => void store.reload(props.trackId)}>Try again</Button>
+        </ErrorNote>
+      );
+    case 'ready':
+      return <TrackCard track={entry.track} slots={props.slots} />;
+  }
+}
+
+/** Only its title, in a line of text. */
+export function TrackTitle(props: { trackId: string }) {
+  const entry = useTrack(props.trackId);
+  return <>{entry.state === 'ready' ? entry.track.title : 'A track'}</>;
+}
+
+export function TrackCard(props: { track: Track; slots: TrackSlots; headless?: boolean }) {
+  const { track, slots } = props;
+  const [open, setOpen] = useState<'tags' | 'loop' | null>(null);
+  const close = () => setOpen(null);
+  return (
+    <article data-testid="track-card" data-track-id={track.trackId} className="grid gap-3">
+      {props.headless !== true && <TrackHead track={track} />}
+      {slots.player(track, durationOf(track))}
+      <div className="flex flex-wrap items-center gap-x-5 gap-y-2">
+        <DownloadButtons track={track} />
+        <div className="flex flex-wrap gap-1.5">
+          <Button
+            data-testid="loop"
+            aria-expanded={open === 'loop'}
+            onClick={() => setOpen(open === 'loop' ? null : 'loop')}
+          >
+            <LoopIcon /> Loop it
+          </Button>
+          <Button
+            data-testid="edit-tags"
+            aria-expanded={open === 'tags'}
+            onClick={() => setOpen(open === 'tags' ? null : 'tags')}
+          >
+            <TagIcon /> Edit tags
+          </Button>
+          <TrashButton track={track} onGone={slots.onGone} />
+        </div>
+      </div>
+      {open === 'loop' && <LoopForm track={track} onDone={close} />}
+      {open === 'tags' && <TagForm track={track} onDone={close} />}
+    </article>
+  );
+}
+
+function TrackHead(props: { track: Track }) {
+  const { track } = props;
+  const credits = creditWords(track);
+  return (
+    <header>
+      <h3 data-testid="track-title" className="wide text-lg leading-snug font-semibold break-words">
+        {track.title}
+      </h3>
+      <p className="figures text-sm text-muted">
+        {credits !== '' && <span className="mr-3 text-ink">{credits}</span>}
+        {factWords(track)}
+      </p>
+      <TagList tags={track.tags} />
+    </header>
+  );
+}
+
+export function TagList(props: { tags: readonly string[] }) {
+  if (props.tags.length === 0) return null;
+  return (
+    <ul aria-label="Tags" className="mt-1.5 flex flex-wrap gap-1.5">
+      {props.tags.map((tag) => (
+        <li key={tag} className="rounded-full border border-line px-2 text-xs text-muted">
+          {tag}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Two clicks, so that no track goes by a slip. */
+function TrashButton(props: { track: Track; onGone: (trackId: string) => void }) {
+  const { trackId } = props.track;
+  const { library } = useClients();
+  const store = useTrackStore();
+  const [sure, setSure] = useState(false);
+  const [error, setError] = useState<ApiError | null>(null);
+  const trash = async () => {
+    try {
+      await library.deleteTrack({ trackId });
+      props.onGone(trackId);
+      store.drop(trackId);
+    } catch (thrown) {
+      setError(readError(thrown));
+    }
+  };
+  if (error !== null) return <ErrorNote message={error.message} remedy={error.remedy} />;
+  if (!sure) {
+    return (
+      <Button look="quiet" data-testid="trash" onClick={() => setSure(true)}>
+        Trash
+      </Button>
+    );
+  }
+  return (
+    <>
+      <Button data-testid="trash-sure" className="text-bad" onClick={() => void trash()}>
+        Move to trash
+      </Button>
+      <Button look="quiet" onClick={() => setSure(false)}>
+        Keep
+      </Button>
+    </>
+  );
+}

@@ -1,0 +1,106 @@
+import '@/app/styles.css';
+import { create } from '@bufbuild/protobuf';
+import { createRoot } from 'react-dom/client';
+import { App } from '@/app/app';
+import { createStudio, watchWhileShown } from '@/app/studio';
+import { applyKeptTheme } from '@/app/theme';
+import { ErrorReason } from '@/gen/musicgen/api/errors/v1/error_reason_pb';
+import { type Job, JobSpecSchema } from '@/gen/musicgen/api/jobs/v1/job_pb';
+import { lonelyTab } from '@/watch/tabs';
+import { createMemoryStudio, type MemoryStudio } from './memory-studio';
+import { sampleAudio } from './sample-audio';
+
+/**
+ * The page on a studio in memory: `npm run dev`, then /harness.html. It is no input of
+ * the build, so nothing of it is in the product.
+ * ?scene=empty starts with nothing; ?scene=frozen leaves the work where it is.
+ */
+const scene = new URLSearchParams(location.search).get('scene') ?? 'busy';
+const memory = createMemoryStudio();
+memory.jobs.onAccepted = (job) => {
+  if (scene !== 'frozen') void work(memory, job);
+};
+if (scene !== 'empty') furnish(memory);
+
+const root = document.getElementById('root');
+const audio = document.createElement('audio');
+document.body.append(audio);
+applyKeptTheme();
+const studio = createStudio({ transport: memory.transport, tabs: lonelyTab(), audio });
+watchWhileShown(studio.hub);
+if (root !== null) createRoot(root).render(<App studio={studio} />);
+
+function addTrack(to: MemoryStudio, trackId: string, title: string, seconds: number, more = {}) {
+  const { audio: audioPath, peaks: peaksPath } = sampleAudio(Math.min(seconds, 120), title.length);
+  to.library.add({ trackId, title, audioPath, peaksPath, ...more }, seconds);
+}
+
+function submit(to: MemoryStudio, prompt: string, durationSeconds: number): string {
+  const spec = create(JobSpecSchema, {
+    kind: { case: 'generate', value: { parameters: { prompt, durationSeconds } } },
+  });
+  const before = to.jobs.jobs.length;
+  void to.jobs.service().createJob?.({ spec, requestId: `made-${before}` } as never, {} as never);
+  return to.jobs.jobs[before]?.jobId ?? '';
+}
+
+function furnish(to: MemoryStudio): void {
+  const accept = to.jobs.onAccepted;
+  to.jobs.onAccepted = () => {};
+  addTrack(to, 't1', 'Slow Harbour Lights', 3_600, { artist: 'Ada', genre: 'Ambient', year: 2026 });
+  addTrack(to, 't2', 'Paper Lanterns', 184, { musicalKey: 'D major', tempoBpm: 96 });
+  addTrack(to, 't3', 'Late Tram Home', 61, { musicalKey: 'A minor', tempoBpm: 104 });
+  const done = submit(to, 'Warm lofi hip hop, 82 bpm, rainy night', 90);
+  addTrack(to, 't4', 'Rainy Night Window', 90, {
+    musicalKey: 'A minor',
+    tempoBpm: 82,
+    genre: 'Lofi hip hop',
+    tags: ['rain', 'study'],
+    recipe: { seed: 7 },
+  });
+  to.jobs.start(done);
+  to.jobs.succeed(done, { trackIds: ['t4'] });
+  const failed = submit(to, 'Orchestral march with 300 brass players', 600);
+  to.jobs.start(failed);
+  to.jobs.fail(failed, {
+    reason: ErrorReason.OUT_OF_MEMORY,
+    message: 'The machine ran out of memory while the piece was rendered.',
+    remedy: 'Close other programs, or ask for a shorter piece.',
+  });
+  const running = submit(
+    to,
+    'Synthwave, 104 bpm, A minor, driving bass, bright arpeggio, neon city',
+    120,
+  );
+  to.jobs.start(running);
+  to.jobs.progress(running, {
+    stage: 'rendering',
+    detail: 'chorus 2',
+    step: 7,
+    steps: 12,
+    fraction: 0.62,
+    eta: { seconds: 14n },
+  });
+  submit(to, 'Gentle solo piano waltz, 76 bpm, melancholy', 60);
+  to.jobs.onAccepted = accept;
+}
+
+async function work(on: MemoryStudio, job: Job): Promise<void> {
+  const steps = job.spec?.kind.case === 'export' ? 4 : 24;
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  await pause(300);
+  on.jobs.start(job.jobId);
+  for (let step = 1; step <= steps; step += 1) {
+    await pause(250);
+    const stage = step < steps / 3 ? 'composing' : 'rendering';
+    const eta = step > 3 ? { eta: { seconds: BigInt(Math.ceil((steps - step) / 4)) } } : {};
+    on.jobs.progress(job.jobId, { stage, step, steps, fraction: step / steps, ...eta });
+  }
+  if (job.spec?.kind.case === 'export') {
+    const downloads = [{ path: '/favicon.svg', fileName: 'track.svg' }];
+    on.jobs.succeed(job.jobId, { downloads });
+    return;
+  }
+  addTrack(on, `track-${job.jobId}`, 'A New Track', 60);
+  on.jobs.succeed(job.jobId, { trackIds: [`track-${job.jobId}`] });
+}

@@ -1,0 +1,60 @@
+import type { ServiceImpl } from '@connectrpc/connect';
+import {
+  Engine_State,
+  type InferenceService,
+} from '@/gen/musicgen/api/inference/v1/inference_service_pb';
+
+/** Two engines: one that takes options, one that can't run here. */
+export const memoryEngines: Partial<ServiceImpl<typeof InferenceService>> = {
+  listEngines: () => ({
+    engines: [
+      {
+        state: Engine_State.READY,
+        manifest: {
+          name: 'composer',
+          displayName: 'Composer',
+          version: '1.0.0',
+          description: 'Writes a score from the prompt and plays it on synthesised instruments.',
+          license: 'Apache-2.0',
+          sampleRateHz: 44_100,
+          channels: 2,
+          minDurationSeconds: 5,
+          maxDurationSeconds: 600,
+          defaultDurationSeconds: 60,
+          optionsSchema: {
+            type: 'object',
+            properties: {
+              tempo_bpm: {
+                type: 'integer',
+                title: 'Tempo',
+                description: 'Beats per minute; overrides the prompt.',
+                minimum: 40,
+                maximum: 220,
+              },
+              key: { type: 'string', enum: ['A minor', 'C major', 'D major'], title: 'Key' },
+              drums: { type: 'boolean', title: 'Drums', default: true },
+              instruments: {
+                type: 'array',
+                title: 'Instruments',
+                items: { type: 'string', enum: ['piano', 'bass', 'electric_guitar'] },
+              },
+              stems: { type: 'array' },
+            },
+          },
+        },
+      },
+      {
+        state: Engine_State.UNAVAILABLE,
+        detail: 'The weights are not installed.',
+        manifest: {
+          name: 'diffrhythm',
+          displayName: 'DiffRhythm',
+          version: '1.2.0',
+          supportsLyrics: true,
+          minDurationSeconds: 10,
+          maxDurationSeconds: 285,
+        },
+      },
+    ],
+  }),
+};

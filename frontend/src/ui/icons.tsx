@@ -1,0 +1,68 @@
+import type { ReactNode } from 'react';
+
+function Icon(props: { children: ReactNode; size?: number }) {
+  const size = props.size ?? 18;
+  return (
+    <svg
+      width={size}
+      height={size}
+      viewBox="0 0 20 20"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="1.8"
+      strokeLinecap="round"
+      strokeLinejoin="round"
+      aria-hidden="true"
+      className="shrink-0"
+    >
+      {props.children}
+    </svg>
+  );
+}
+
+export const PlayIcon = (props: { size?: number }) => (
+  <Icon {...props}>
+    <path
+      d="M6 3.8v12.4a.6.6 0 0 0 .92.5l9.5-6.2a.6.6 0 0 0 0-1L6.92 3.3a.6.6 0 0 0-.92.5Z"
+      fill="currentColor"
+      stroke="none"
+    />
+  </Icon>
+);
+
+export const PauseIcon = (props: { size?: number }) => (
+  <Icon {...props}>
+    <path d="M5.5 4h3v12h-3zM11.5 4h3v12h-3z" fill="currentColor" stroke="none" />
+  </Icon>
+);
+
+export const DownIcon = () => (
+  <Icon size={15}>
+    <path d="M10 3v9.5M5.8 8.7 10 12.9l4.2-4.2M4 16.6h12" />
+  </Icon>
+);
+
+export const LoopIcon = () => (
+  <Icon size={15}>
+    <path d="M4 9.2A4.2 4.2 0 0 1 8.2 5H16m0 0-2.6-2.6M16 5l-2.6 2.6M16 10.8a4.2 4.2 0 0 1-4.2 4.2H4m0 0 2.6-2.6M4 15l2.6 2.6" />
+  </Icon>
+);
+
+export const TagIcon = () => (
+  <Icon size={15}>
+    <path d="M3.5 9.3V4a.5.5 0 0 1 .5-.5h5.3a1 1 0 0 1 .7.3l6 6a1 1 0 0 1 0 1.4l-4.8 4.8a1 1 0 0 1-1.4 0l-6-6a1 1 0 0 1-.3-.7ZM7 7h.01" />
+  </Icon>
+);
+
+export const SunIcon = () => (
+  <Icon>
+    <circle cx="10" cy="10" r="3.4" />
+    <path d="M10 2.5v1.4M10 16.1v1.4M2.5 10h1.4M16.1 10h1.4M4.7 4.7l1 1M14.3 14.3l1 1M4.7 15.3l1-1M14.3 5.7l1-1" />
+  </Icon>
+);
+
+export const MoonIcon = () => (
+  <Icon>
+    <path d="M16.5 11.6A6.7 6.7 0 0 1 8.4 3.5a6.7 6.7 0 1 0 8.1 8.1Z" />
+  </Icon>
+);

@@ -1,0 +1,157 @@
+"""What `--json` prints. The keys are stable; README.md beside this file lists them."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from musicgen.api.audio.v1 import audio_pb2
+from musicgen.api.errors.v1 import error_pb2, error_reason_pb2
+from musicgen.api.inference.v1 import inference_service_pb2
+from musicgen.api.jobs.v1 import job_pb2
+from musicgen.api.library.v1 import track_pb2
+from musicgen.api.progress.v1 import progress_pb2
+
+
+def job_state(job: job_pb2.Job) -> str:
+    """Return the state in one lower-case word."""
+    return type(job).State.Name(job.state).removeprefix("STATE_").lower()
+
+
+def job_to_json(job: job_pb2.Job) -> dict[str, Any]:
+    """Describe a job."""
+    return {
+        "job_id": job.job_id,
+        "rev": job.rev,
+        "state": job_state(job),
+        "kind": job.spec.WhichOneof("kind"),
+        "spec": _spec(job),
+        "progress": _progress(job.progress) if job.HasField("progress") else None,
+        "track_ids": list(job.result.track_ids),
+        "downloads": [
+            {
+                "path": download.path,
+                "file_name": download.file_name,
+                "size_bytes": download.artifact.size_bytes,
+                "sha256": download.artifact.sha256,
+                "media_type": download.artifact.media_type,
+            }
+            for download in job.result.downloads
+        ],
+        "error": _error(job.error) if job.HasField("error") else None,
+        "attempt": job.attempt,
+        "max_attempts": job.max_attempts,
+        "create_time": _time(job, "create_time"),
+        "start_time": _time(job, "start_time"),
+        "end_time": _time(job, "end_time"),
+        "retry_of": job.retry_of or None,
+    }
+
+
+def track_to_json(track: track_pb2.Track) -> dict[str, Any]:
+    """Describe a track."""
+    points = track.loop_points
+    return {
+        "track_id": track.track_id,
+        "title": track.title,
+        "artist": track.artist,
+        "album": track.album,
+        "genre": track.genre,
+        "year": track.year if track.HasField("year") else None,
+        "tags": list(track.tags),
+        "audio": _audio(track.audio),
+        "size_bytes": track.size_bytes,
+        "source_sha256": track.source_sha256,
+        "tempo_bpm": track.tempo_bpm if track.HasField("tempo_bpm") else None,
+        "musical_key": track.musical_key or None,
+        "loop_points": (
+            {"start_frame": points.start_frame, "end_frame": points.end_frame}
+            if track.HasField("loop_points")
+            else None
+        ),
+        "parent_track_id": track.parent_track_id or None,
+        "job_id": track.job_id,
+        "create_time": _time(track, "create_time"),
+        "audio_path": track.audio_path,
+        "recipe": MessageToDict(track.recipe),
+    }
+
+
+def engine_state(engine: inference_service_pb2.Engine) -> str:
+    """Return the state in one lower-case word."""
+    return type(engine).State.Name(engine.state).removeprefix("STATE_").lower()
+
+
+def engine_to_json(engine: inference_service_pb2.Engine) -> dict[str, Any]:
+    """Describe an engine."""
+    manifest = engine.manifest
+    return {
+        "name": manifest.name,
+        "display_name": manifest.display_name,
+        "version": manifest.version,
+        "description": manifest.description,
+        "license": manifest.license,
+        "state": engine_state(engine),
+        "detail": engine.detail,
+        "sample_rate_hz": manifest.sample_rate_hz,
+        "channels": manifest.channels,
+        "min_duration_s": manifest.min_duration_seconds,
+        "max_duration_s": manifest.max_duration_seconds,
+        "default_duration_s": manifest.default_duration_seconds,
+        "supports_lyrics": manifest.supports_lyrics,
+        "options_schema": MessageToDict(manifest.options_schema),
+    }
+
+
+def _spec(job: job_pb2.Job) -> dict[str, Any]:
+    kind = job.spec.WhichOneof("kind")
+    message = getattr(job.spec, kind) if kind else job.spec
+    spec: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
+    return spec
+
+
+def _progress(progress: progress_pb2.Progress) -> dict[str, Any]:
+    eta_s = progress.eta.ToNanoseconds() / 1e9 if progress.HasField("eta") else None
+    return {
+        "stage": progress.stage,
+        "step": progress.step,
+        "steps": progress.steps,
+        "fraction": progress.fraction,
+        "eta_s": eta_s,
+        "detail": progress.detail,
+    }
+
+
+def _error(error: error_pb2.Error) -> dict[str, Any]:
+
+    known = error.reason in error_reason_pb2.ErrorReason.values()
+    name = error_reason_pb2.ErrorReason.Name(error.reason) if known else str(error.reason)
+    return {
+        "reason": name.removeprefix("ERROR_REASON_"),
+        "message": error.message,
+        "remedy": error.remedy,
+        "retryable": error.retryable,
+        "metadata": dict(error.metadata),
+    }
+
+
+def _audio(audio: audio_pb2.AudioProperties) -> dict[str, Any]:
+    rate = audio.sample_rate_hz
+    return {
+        "format": audio_pb2.AudioFormat.Name(audio.format).removeprefix("AUDIO_FORMAT_").lower(),
+        "sample_rate_hz": rate,
+        "channels": audio.channels,
+        "duration_frames": audio.duration_frames,
+        "duration_s": audio.duration_frames / rate if rate else 0.0,
+    }
+
+
+def _time(message: job_pb2.Job | track_pb2.Track, field: str) -> str | None:
+    """Return a time as RFC 3339 in UTC; None if absent."""
+    if not message.HasField(field):  # type: ignore[arg-type]  # any of the message's times
+        return None
+    time: Timestamp = getattr(message, field)
+    return time.ToDatetime(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

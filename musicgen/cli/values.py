@@ -1,0 +1,115 @@
+"""Values of the command line: lengths, options of an engine, loop points, formats."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from musicgen.errors import InvalidField, UnsupportedFormat
+
+FORMATS = ("flac", "wav", "mp3")
+
+_NUMBER = r"(\d{1,9}(?:\.\d+)?)"
+_SECONDS = re.compile(f"()(){_NUMBER}", re.ASCII)
+_UNITS = re.compile(f"(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?", re.ASCII)
+_CLOCK = re.compile(r"(?:(\d{1,9}):)?(\d{1,9}):(\d\d(?:\.\d+)?)", re.ASCII)
+
+
+def parse_length(text: str) -> float:
+    """Read a length in seconds: "90", "1h", "90m", "1h30m", "45s", "2:30" or "2:30:00".
+    Raises InvalidField; whether the length is allowed is for the studio to say."""
+    text = text.strip().lower()
+    match = _SECONDS.fullmatch(text) or _UNITS.fullmatch(text) or _CLOCK.fullmatch(text)
+    hours, minutes, seconds = (
+        (float(group or 0) for group in match.groups()) if match else (0.0,) * 3
+    )
+    length_s = hours * 3600 + minutes * 60 + seconds
+    if not length_s:
+        raise InvalidField(
+            f"{text!r} is no length of music.",
+            remedy="Give seconds, such as 90, or 90m, 1h30m or 2:30:00; more than zero.",
+            fields={"length": "must be a length above zero"},
+        )
+    return length_s
+
+
+class Length(click.ParamType[float]):
+    """A length of music, in seconds."""
+
+    name = "length"
+
+    def convert(
+        self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None
+    ) -> float:
+        """Read the length."""
+        return value if isinstance(value, float) else parse_length(str(value))
+
+
+class Points(click.ParamType[tuple[int, int]]):
+    """A cycle: its first frame and the first frame after it."""
+
+    name = "start:end"
+
+    def convert(
+        self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Read "S:E"."""
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(\d{1,15}):(\d{1,15})", str(value), re.ASCII)
+        if not match or int(match[1]) >= int(match[2]):
+            raise InvalidField(
+                f"{value!r} are no loop points.",
+                remedy="Give two frames, the first before the second, such as 44100:441000.",
+                fields={"points": "must be START:END in frames"},
+            )
+        return int(match[1]), int(match[2])
+
+
+def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
+    """Read "name=value" pairs. A value that is JSON is taken as such, else as text."""
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, raw = pair.partition("=")
+        if not (name and equals) or name in options:
+            raise InvalidField(
+                f"--option {pair!r} is given twice."
+                if name in options
+                else f"--option {pair!r} is not of the form name=value.",
+                remedy="Write --option name=value, once for each name; `musicgen engines` "
+                "shows the options of each engine.",
+                fields={"options": "must be name=value"},
+            )
+        options[name] = _value(raw)
+    return options
+
+
+def _value(raw: str) -> Any:
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(constant)  # NaN and Infinity are no JSON
+
+    try:
+        return json.loads(raw, parse_constant=refuse)
+    except ValueError:
+        return raw
+
+
+def format_for(output: str | None, asked: str | None) -> str:
+    """Return the format to export: as asked for, else by the file's extension; FLAC for
+    stdout. Raises UnsupportedFormat if the extension says nothing."""
+    if asked:
+        return asked
+    if output is None or output == "-":
+        return "flac"
+    extension = Path(output).suffix.lower().removeprefix(".")
+    if extension not in FORMATS:
+        raise UnsupportedFormat(
+            f"{output!r} does not say which format it shall be.",
+            remedy="Let its name end in .flac, .wav or .mp3, or choose one with --format.",
+        )
+    return extension

@@ -1,0 +1,197 @@
+"""Work that takes a while: jobs and transfers, with progress, and Ctrl-C that means it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import uuid
+from collections.abc import Coroutine
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from musicgen.api.audio.v1 import audio_pb2
+from musicgen.api.jobs.v1 import job_pb2
+from musicgen.api.library.v1 import track_pb2
+from musicgen.cli.display import Display
+from musicgen.cli.exits import WorkFailed
+from musicgen.client import specs
+from musicgen.client.saving import saving
+from musicgen.client.studio import Studio
+from musicgen.errors import (
+    ArtifactNotFound,
+    Cancelled,
+    JobAlreadyTerminal,
+    ServiceUnavailable,
+    StudioError,
+)
+
+REPLY_S = 3.0
+"""How long an interrupted command waits for the id of the job that it asked for."""
+
+STOP_S = 15.0
+"""How long it waits for a cancelled job to end. Workers stop within about a second."""
+
+Result = TypeVar("Result")
+
+
+class Interrupts:
+    """While open, the first Ctrl-C sets `asked` instead of ending the program, and the
+    second ends the running task at once. SIGTERM is only ever the first: a launcher that
+    ends sends it right after the terminal's Ctrl-C."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self._task = asyncio.current_task()
+
+    def __enter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        loop.add_signal_handler(signal.SIGTERM, self.asked.set)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().remove_signal_handler(number)
+
+    def _interrupt(self) -> None:
+        if self.asked.is_set() and self._task:
+            self._task.cancel()
+        self.asked.set()
+
+
+class Worker:
+    """Does long work for one command."""
+
+    def __init__(self, studio: Studio, display: Display, interrupts: Interrupts) -> None:
+        self._studio = studio
+        self._display = display
+        self._interrupts = interrupts
+
+    async def submit(self, spec: job_pb2.JobSpec) -> job_pb2.Job:
+        """Have a job accepted. After Ctrl-C it is cancelled if it was accepted."""
+        creating = asyncio.ensure_future(self._studio.create_job(spec, str(uuid.uuid4())))
+        if await self._interrupted(creating):
+            with contextlib.suppress(StudioError, TimeoutError):
+                await self._cancel((await asyncio.wait_for(creating, REPLY_S)).job_id)
+            raise Cancelled("Stopped before the job was accepted.")
+        return creating.result()
+
+    async def run(self, spec: job_pb2.JobSpec, label: str) -> job_pb2.Job:
+        """Run a job to its end. Ctrl-C cancels it. Raises WorkFailed if it fails."""
+        job = await self.submit(spec)
+        self._display.job(label, job)
+
+        def changed(now: job_pb2.Job) -> None:
+            nonlocal job
+            job = now
+            self._display.job(label, now)
+
+        waiting = asyncio.ensure_future(
+            self._studio.wait(
+                job.job_id,
+                changed,
+                on_disconnect=lambda _: self._display.note("The studio is away; reconnecting …"),
+            )
+        )
+        interrupted = await self._interrupted(waiting)
+        try:
+            if interrupted:
+                self._display.note("Cancelling … Ctrl-C again leaves at once.")
+                await self._cancel(job.job_id)
+            done = await (asyncio.wait_for(waiting, STOP_S) if interrupted else waiting)
+        except TimeoutError:
+            raise Cancelled(
+                f"The studio was asked to cancel job {job.job_id}; it has not ended yet."
+            ) from None
+        except StudioError as error:
+            if job.state == job_pb2.Job.STATE_FAILED:
+                raise WorkFailed(error) from error
+            if isinstance(error, ServiceUnavailable):
+                error.remedy = f"The job goes on by itself: `musicgen watch {job.job_id}`."
+            raise
+        finally:
+            waiting.cancel()
+        if interrupted:
+            made = ", ".join(done.result.track_ids)
+            raise Cancelled(f"The job had ended before it could be cancelled ({made or 'done'}).")
+        return done
+
+    async def upload(self, file: Path) -> audio_pb2.AudioRef:
+        """Send a local file to the studio."""
+        label = f"Sending {file.name}"
+        return await self._stoppable(
+            self._studio.upload(
+                file, lambda done, total: self._display.transfer(label, done, total)
+            )
+        )
+
+    async def track_of(self, job: job_pb2.Job) -> track_pb2.Track:
+        """Return the first track that a job made."""
+        if not job.result.track_ids:
+            raise ArtifactNotFound(f"Job {job.job_id} made no track.")
+        return await self._stoppable(self._studio.get_track(job.result.track_ids[0]))
+
+    async def save(
+        self, track_id: str, output: str | None, format: str, *, overwrite: bool
+    ) -> tuple[job_pb2.Job, dict[str, Any]]:
+        """Export a track, so that its tags are in the file, and save that to `output`
+        ("-" is stdout; None takes the name that the studio gives it). Returns the export
+        job, and what was saved for `--json`."""
+        job = await self.run(specs.export(track_id, format), f"Exporting {format.upper()}")
+        if not job.result.downloads:
+            raise ArtifactNotFound(f"Job {job.job_id} made no file.")
+        download = job.result.downloads[0]
+        # Only a name, wherever the studio's answer may point to.
+        output = output or Path(download.file_name).name or f"{track_id}.{format}"
+
+        async def fetch() -> None:
+            def show(done: int, total: int) -> None:
+                self._display.transfer("Saving", done, total)
+
+            if output == "-":
+                await self._studio.download(download, sys.stdout.buffer, show)
+                sys.stdout.buffer.flush()
+                return
+            with saving(Path(output), overwrite=overwrite) as sink:
+                await self._studio.download(download, sink, show)
+
+        await self._stoppable(fetch())
+        saved = {
+            "path": output,
+            "format": format,
+            "size_bytes": download.artifact.size_bytes,
+            "sha256": download.artifact.sha256,
+        }
+        return job, saved
+
+    async def _stoppable(self, work: Coroutine[Any, Any, Result]) -> Result:
+        running = asyncio.ensure_future(work)
+        if await self._interrupted(running):
+            running.cancel()
+            await asyncio.wait([running])
+            raise Cancelled("Stopped.")
+        return running.result()
+
+    async def _interrupted(self, running: asyncio.Future[Any]) -> bool:
+        """Wait for `running` to end, whichever way, or for Ctrl-C: then return True."""
+        asked = asyncio.ensure_future(self._interrupts.asked.wait())
+        try:
+            await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            running.cancel()
+            raise
+        finally:
+            asked.cancel()
+        return not running.done()
+
+    async def _cancel(self, job_id: str) -> None:
+        with contextlib.suppress(JobAlreadyTerminal):
+            await self._studio.cancel_job(job_id)

@@ -1,0 +1,134 @@
+"""Builds what a job is to do. The studio judges it; here only what can't be sent is refused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from musicgen.api.audio.v1 import audio_pb2
+from musicgen.api.engine.v1 import engine_pb2
+from musicgen.api.inference.v1 import inference_service_pb2
+from musicgen.api.jobs.v1 import job_pb2
+from musicgen.api.library.v1 import track_pb2
+from musicgen.api.looper.v1 import loop_pb2
+from musicgen.errors import InvalidField, InvalidLyrics, InvalidPrompt, UnsupportedFormat
+
+FORMATS: Mapping[str, audio_pb2.AudioFormat.ValueType] = {
+    "flac": audio_pb2.AUDIO_FORMAT_FLAC,
+    "wav": audio_pb2.AUDIO_FORMAT_WAV,
+    "mp3": audio_pb2.AUDIO_FORMAT_MP3,
+}
+"""The formats by the file extension that goes with each."""
+
+
+def generate(
+    prompt: str,
+    *,
+    duration_s: float | None = None,
+    seed: int | None = None,
+    engine: str = "",
+    lyrics: str = "",
+    options: Mapping[str, Any] | None = None,
+) -> job_pb2.JobSpec:
+    """Ask for a track. `duration_s` None means the engine's default; `seed` (0 to
+    2**32 - 1) None means that the studio draws one; `engine` "" means its default;
+    `options` are the engine's own and of JSON's types.
+
+    Raises InvalidPrompt or InvalidLyrics for text that is not Unicode, InvalidField.
+    """
+    if not _is_unicode(prompt):
+        raise InvalidPrompt("The prompt is not valid UTF-8 text.", remedy=_UTF8_REMEDY)
+    if not _is_unicode(lyrics):
+        raise InvalidLyrics("The lyrics are not valid UTF-8 text.", remedy=_UTF8_REMEDY)
+    if not prompt.strip():
+        raise InvalidPrompt("The prompt is empty.")
+    if not _is_unicode(engine):
+        raise _invalid("engine", "must be valid UTF-8 text")
+    parameters = engine_pb2.GenerationParameters(prompt=prompt, lyrics=lyrics)
+    if duration_s is not None:
+        parameters.duration_seconds = _length("duration_seconds", duration_s)
+    if seed is not None:
+        if not 0 <= seed < 1 << 32:
+            raise _invalid("seed", "must be 0 to 4294967295")
+        parameters.seed = seed
+    if options:
+        try:
+            parameters.options.update(options)
+        except (ValueError, TypeError) as error:
+            raise _invalid("options", "must be of JSON's types") from error
+    spec = inference_service_pb2.GenerateSpec(engine=engine, parameters=parameters)
+    return job_pb2.JobSpec(generate=spec)
+
+
+def loop(
+    source: audio_pb2.AudioRef,
+    length_s: float,
+    *,
+    points: tuple[int, int] | None = None,
+    crossfade_ms: float | None = None,
+) -> job_pb2.JobSpec:
+    """Ask for `source`, repeated to `length_s` seconds. `points` is the cycle as first
+    frame and first frame after it; None means the best. Raises InvalidField."""
+    spec = loop_pb2.LoopSpec(source=source, length_seconds=_length("length_seconds", length_s))
+    if points is not None:
+        start_frame, end_frame = points
+        if not 0 <= start_frame < end_frame < 1 << 63:
+            raise _invalid("points", "must be two frames, the first before the second")
+        spec.points.start_frame, spec.points.end_frame = start_frame, end_frame
+    if crossfade_ms is not None:
+        if not math.isfinite(crossfade_ms):
+            raise _invalid("crossfade_ms", "must be a finite number")
+        spec.crossfade_ms = crossfade_ms
+    return job_pb2.JobSpec(loop=spec)
+
+
+def export(track_id: str, format: str = "flac") -> job_pb2.JobSpec:
+    """Ask for a file of a track with its tags. `format` is one of FORMATS; raises
+    UnsupportedFormat otherwise, InvalidField for an id that is no text."""
+    if format not in FORMATS:
+        raise UnsupportedFormat(f"{format!r} is not a format that the studio writes.")
+    return job_pb2.JobSpec(
+        export=track_pb2.ExportSpec(
+            track_id=checked_text("track_id", track_id), format=FORMATS[format]
+        )
+    )
+
+
+def checked_text(field: str, value: str) -> str:
+    """Return text that can be sent. Raises InvalidField for one that is not Unicode."""
+    if not _is_unicode(value):
+        raise _invalid(field, "must be valid UTF-8 text")
+    return value
+
+
+def checked_header(field: str, value: str) -> str:
+    """Return text that can be sent in a header. Raises InvalidField, without repeating
+    what may be a secret."""
+    if not (value.isascii() and value.isprintable()):
+        raise _invalid(field, "must be printable ASCII")
+    return value
+
+
+_UTF8_REMEDY = "Send text as UTF-8; set the terminal's or the file's encoding to UTF-8."
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether `text` can be encoded: bytes that were no UTF-8 on a command line arrive
+    as lone surrogates, which can't."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _length(field: str, seconds: float) -> float:
+    # 0 would silently mean "the default", and NaN passes every comparison.
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise _invalid(field, "must be a positive number of seconds")
+    return seconds
+
+
+def _invalid(field: str, what: str) -> InvalidField:
+    return InvalidField(f"{field} {what}.", fields={field: what})

@@ -1,0 +1,76 @@
+"""The other side of an engine host: calls it, and gives plain values back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from musicgen.api.engine.v1 import engine_service_pb2, engine_service_pb2_grpc
+from musicgen.engine.base import Generation, Manifest, Parameters
+from musicgen.engine.convert import generation_from_proto, manifest_from_proto, parameters_to_proto
+from musicgen.engine.servicer import TOKEN_METADATA
+from musicgen.errors import EngineCrashed
+from musicgen.progress import Progress
+from musicgen.rpc.channel import connect
+from musicgen.rpc.convert_progress import progress_from_proto
+from musicgen.rpc.status import from_rpc_error
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a host made, and the name of the mix in the scratch folder."""
+
+    generation: Generation
+    mix_name: str
+
+
+class EngineClient:
+    """A connection to one host. Every method raises the StudioError that the host sent;
+    ServiceUnavailable if there is no host."""
+
+    def __init__(self, socket: Path, token: str) -> None:
+        self._channel = connect(f"unix:{socket}")
+        self._stub = engine_service_pb2_grpc.EngineServiceStub(self._channel)
+        self._metadata = ((TOKEN_METADATA, token),)
+
+    async def describe(self, timeout_s: float) -> Manifest:
+        """Return the manifest as soon as the host is up and idle. Raises GenerationTimeout."""
+        try:
+            answer = await self._stub.Describe(
+                engine_service_pb2.DescribeRequest(),
+                metadata=self._metadata,
+                timeout=timeout_s,
+                wait_for_ready=True,
+            )
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from error
+        return manifest_from_proto(answer.manifest)
+
+    async def generate(
+        self, parameters: Parameters, scratch: Path
+    ) -> AsyncGenerator[Progress | Made, None]:
+        """Yield progress, then what was made. Closing the iterator cancels the call;
+        `describe` answers when the host has stopped working on it."""
+        request = engine_service_pb2.GenerateRequest(
+            parameters=parameters_to_proto(parameters), scratch_directory=str(scratch)
+        )
+        call = self._stub.Generate(request, metadata=self._metadata)
+        try:
+            async for event in call:
+                if event.WhichOneof("event") == "progress":
+                    yield progress_from_proto(event.progress)
+                    continue
+                yield Made(*generation_from_proto(event.result))
+                return
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from error
+        finally:
+            call.cancel()
+        raise EngineCrashed("The engine ended without a result.")
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._channel.close()

@@ -1,0 +1,163 @@
+"""The plain values of engines to and from their messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf import struct_pb2
+
+from musicgen.api.audio.v1 import audio_pb2
+from musicgen.api.engine.v1 import engine_pb2
+from musicgen.engine.base import Generation, Manifest, Parameters
+from musicgen.errors import EngineCrashed, InvalidField
+
+_EXACT = 1 << 53
+"""Whole numbers below this survive a double, which is all that a Struct has."""
+
+
+def manifest_to_proto(manifest: Manifest) -> engine_pb2.EngineManifest:
+    """Convert a manifest."""
+    return engine_pb2.EngineManifest(
+        name=manifest.name,
+        display_name=manifest.display_name,
+        version=manifest.version,
+        description=manifest.description,
+        license=manifest.license,
+        sample_rate_hz=manifest.sample_rate_hz,
+        channels=manifest.channels,
+        min_duration_seconds=manifest.min_duration_s,
+        max_duration_seconds=manifest.max_duration_s,
+        default_duration_seconds=manifest.default_duration_s,
+        supports_lyrics=manifest.supports_lyrics,
+        options_schema=struct_from_dict(manifest.options_schema),
+    )
+
+
+def manifest_from_proto(message: engine_pb2.EngineManifest) -> Manifest:
+    """Convert a manifest."""
+    return Manifest(
+        name=message.name,
+        display_name=message.display_name,
+        version=message.version,
+        description=message.description,
+        license=message.license,
+        sample_rate_hz=message.sample_rate_hz,
+        channels=message.channels,
+        min_duration_s=message.min_duration_seconds,
+        max_duration_s=message.max_duration_seconds,
+        default_duration_s=message.default_duration_seconds,
+        supports_lyrics=message.supports_lyrics,
+        options_schema=dict_from_struct(message.options_schema),
+    )
+
+
+def parameters_to_proto(parameters: Parameters) -> engine_pb2.GenerationParameters:
+    """Convert complete parameters."""
+    return engine_pb2.GenerationParameters(
+        prompt=parameters.prompt,
+        lyrics=parameters.lyrics,
+        duration_seconds=parameters.duration_s,
+        seed=parameters.seed,
+        options=struct_from_dict(parameters.options),
+    )
+
+
+def parameters_from_proto(
+    message: engine_pb2.GenerationParameters, *, at: str = "parameters"
+) -> Parameters:
+    """Convert parameters whose duration and seed are set. Raises InvalidField if the seed
+    is absent; everything else is for `validation.validate` to judge."""
+    if not message.HasField("seed"):
+        raise InvalidField(f"{at}.seed is missing.", fields={f"{at}.seed": "is missing"})
+    return Parameters(
+        prompt=message.prompt,
+        lyrics=message.lyrics,
+        duration_s=message.duration_seconds,
+        seed=message.seed,
+        options=dict_from_struct(message.options),
+    )
+
+
+def generation_to_proto(made: Generation, mix_name: str) -> engine_pb2.Generation:
+    """Convert what an engine made. Raises TypeError if its decisions are no JSON values."""
+    message = engine_pb2.Generation(
+        files=[
+            engine_pb2.GeneratedFile(name=mix_name, role=engine_pb2.GeneratedFile.ROLE_MIX),
+        ],
+        title=made.title,
+        genre=made.genre,
+        tempo_bpm=made.tempo_bpm,
+        musical_key=made.musical_key,
+        decisions=struct_from_dict(made.decisions),
+    )
+    if made.loop_frames is not None:
+        start, end = made.loop_frames
+        message.loop_points.CopyFrom(audio_pb2.LoopPoints(start_frame=start, end_frame=end))
+    return message
+
+
+def generation_from_proto(message: engine_pb2.Generation) -> tuple[Generation, str]:
+    """Convert what an engine made; also return the file name of its mix. Raises
+    EngineCrashed if there is not exactly one mix with a plain name: the host is broken."""
+    mixes = [file.name for file in message.files if file.role == engine_pb2.GeneratedFile.ROLE_MIX]
+    if len(mixes) != 1 or "/" in mixes[0] or mixes[0] in ("", ".", ".."):
+        raise EngineCrashed("The engine did not say where its mix is.")
+    points = message.loop_points
+    made = Generation(
+        title=message.title,
+        genre=message.genre,
+        tempo_bpm=message.tempo_bpm if message.HasField("tempo_bpm") else None,
+        musical_key=message.musical_key,
+        loop_frames=(
+            (points.start_frame, points.end_frame) if message.HasField("loop_points") else None
+        ),
+        decisions=dict_from_struct(message.decisions),
+    )
+    return made, mixes[0]
+
+
+def struct_from_dict(values: Mapping[str, Any]) -> struct_pb2.Struct:
+    """Convert JSON values. Raises TypeError for anything else."""
+    return struct_pb2.Struct(fields={name: _to_value(value) for name, value in values.items()})
+
+
+def dict_from_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
+    """Convert to JSON values. Whole numbers become int: a Struct has doubles only, and
+    1.0 and 1 are the same number in JSON. Keys are sorted: a Struct keeps no order."""
+    return {name: _from_value(struct.fields[name]) for name in sorted(struct.fields)}
+
+
+def _to_value(value: object) -> struct_pb2.Value:
+    match value:
+        case None:
+            return struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
+        case bool():
+            return struct_pb2.Value(bool_value=value)
+        case int() | float():
+            return struct_pb2.Value(number_value=value)
+        case str():
+            return struct_pb2.Value(string_value=value)
+        case list() | tuple():
+            items = struct_pb2.ListValue(values=[_to_value(item) for item in value])
+            return struct_pb2.Value(list_value=items)
+        case Mapping():
+            return struct_pb2.Value(struct_value=struct_from_dict(value))
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+def _from_value(value: struct_pb2.Value) -> Any:
+    match value.WhichOneof("kind"):
+        case "bool_value":
+            return value.bool_value
+        case "number_value":
+            number = value.number_value
+            return int(number) if number.is_integer() and abs(number) < _EXACT else number
+        case "string_value":
+            return value.string_value
+        case "list_value":
+            return [_from_value(item) for item in value.list_value.values]
+        case "struct_value":
+            return dict_from_struct(value.struct_value)
+        case _:
+            return None

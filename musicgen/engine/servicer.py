@@ -1,0 +1,71 @@
+"""EngineService over an EngineWorker."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hmac
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from musicgen.api.engine.v1 import engine_service_pb2, engine_service_pb2_grpc
+from musicgen.engine.base import MIX_FILE
+from musicgen.engine.convert import generation_to_proto, manifest_to_proto, parameters_from_proto
+from musicgen.engine.determinism import RUNTIME_KEY, runtime
+from musicgen.engine.worker import EngineWorker
+from musicgen.errors import Unauthenticated
+from musicgen.progress import Progress
+from musicgen.rpc.convert_progress import progress_to_proto
+
+TOKEN_METADATA = "x-engine-token"  # noqa: S105  # the key's name, not a token
+
+
+class EngineServicer(engine_service_pb2_grpc.EngineServiceServicer):
+    """Answers whoever knows the token."""
+
+    def __init__(self, worker: EngineWorker, token: str) -> None:
+        self._worker = worker
+        self._token = token.encode()
+
+    async def Describe(
+        self,
+        request: engine_service_pb2.DescribeRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> engine_service_pb2.DescribeResponse:
+        """Answer once no generation runs: a caller that cancelled learns here that the
+        engine has stopped."""
+        self._authenticate(context)
+        await self._worker.idle()
+        return engine_service_pb2.DescribeResponse(
+            manifest=manifest_to_proto(self._worker.manifest)
+        )
+
+    async def Generate(
+        self,
+        request: engine_service_pb2.GenerateRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> AsyncIterator[engine_service_pb2.GenerateResponse]:
+        """Generate one piece; the caller's cancellation closes the worker's iterator."""
+        self._authenticate(context)
+        parameters = parameters_from_proto(request.parameters)
+        events = self._worker.generate(parameters, Path(request.scratch_directory))
+        async with contextlib.aclosing(events):
+            async for event in events:
+                if isinstance(event, Progress):
+                    yield engine_service_pb2.GenerateResponse(progress=progress_to_proto(event))
+                    continue
+                decisions = {**event.decisions, RUNTIME_KEY: runtime()}
+                made = dataclasses.replace(event, decisions=decisions)
+                yield engine_service_pb2.GenerateResponse(
+                    result=generation_to_proto(made, MIX_FILE)
+                )
+
+    def _authenticate(self, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        metadata = dict(context.invocation_metadata() or ())
+        given = metadata.get(TOKEN_METADATA, "")
+        given = given if isinstance(given, bytes) else given.encode()
+        if not hmac.compare_digest(given, self._token):
+            raise Unauthenticated("The engine's token is missing or wrong.")

@@ -1,0 +1,133 @@
+"""Whether an engine can serve what it is asked for. Pure: the jobs service asks before
+it accepts, the inference service and the host ask before they work."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jsonschema
+import referencing
+
+from musicgen.engine.base import Manifest, Parameters
+from musicgen.errors import InvalidField, InvalidLyrics, InvalidPrompt
+
+MAX_PROMPT_CHARACTERS = 2_000
+MAX_LYRICS_CHARACTERS = 10_000
+MAX_SEED = (1 << 32) - 1
+MAX_FIELDS_NAMED = 20
+_MAX_TEXT = 200
+_NO_OPTIONS: Mapping[str, Any] = {"type": "object", "additionalProperties": False}
+_LAYOUT = frozenset("\n\r\t")
+"""The control characters that people's text has."""
+
+
+def validate(parameters: Parameters, manifest: Manifest, *, at: str = "parameters") -> None:
+    """Check complete parameters against what the engine can do.
+
+    `at` is the path of the parameters in the request; it begins the path of every field
+    that is named. Raises InvalidPrompt, InvalidLyrics or InvalidField.
+    """
+    _check_prompt(parameters.prompt, f"{at}.prompt")
+    _check_lyrics(parameters.lyrics, manifest, f"{at}.lyrics")
+    fields = dict(_wrong_numbers(parameters, manifest, at))
+    fields.update(_wrong_options(parameters.options, manifest, f"{at}.options"))
+    if fields:
+        path, text = next(iter(fields.items()))
+        raise InvalidField(f"{path} {text}.", fields=fields)
+
+
+def check_schema(manifest: Manifest) -> None:
+    """Raise ValueError unless the manifest's options schema is a valid JSON Schema."""
+    try:
+        jsonschema.Draft202012Validator.check_schema(dict(manifest.options_schema))
+    except jsonschema.SchemaError as error:
+        raise ValueError(f"options_schema of {manifest.name}: {error.message}") from error
+
+
+def _check_prompt(prompt: str, path: str) -> None:
+    fault = ""
+    if not prompt.strip():
+        fault = "is empty"
+    elif len(prompt.strip()) > MAX_PROMPT_CHARACTERS:
+        fault = f"has {len(prompt.strip()):,} characters; {MAX_PROMPT_CHARACTERS:,} are allowed"
+    elif name := _forbidden(prompt):
+        fault = f"holds the character {name}"
+    if fault:
+        raise InvalidPrompt(f"The prompt {fault}.", fields={path: fault})
+
+
+def _check_lyrics(lyrics: str, manifest: Manifest, path: str) -> None:
+    fault = remedy = ""
+    if lyrics and not manifest.supports_lyrics:
+        fault = f"can't be sung by {manifest.display_name}"
+        remedy = "Remove the lyrics, or choose an engine that sings."
+    elif len(lyrics) > MAX_LYRICS_CHARACTERS:
+        fault = f"have {len(lyrics):,} characters; {MAX_LYRICS_CHARACTERS:,} are allowed"
+        remedy = "Shorten the lyrics."
+    elif name := _forbidden(lyrics):
+        fault = f"hold the character {name}"
+        remedy = "Remove that character."
+    if fault:
+        raise InvalidLyrics(f"The lyrics {fault}.", remedy=remedy, fields={path: fault})
+
+
+def _forbidden(text: str) -> str:
+    """Name the first control character or lone surrogate, such as "U+0000"."""
+    for character in text:
+        if character not in _LAYOUT and unicodedata.category(character) in ("Cc", "Cs"):
+            return f"U+{ord(character):04X}"
+    return ""
+
+
+def _wrong_numbers(
+    parameters: Parameters, manifest: Manifest, at: str
+) -> Iterator[tuple[str, str]]:
+    low, high = manifest.min_duration_s, manifest.max_duration_s
+    # Written so that NaN is out of range.
+    if not low <= parameters.duration_s <= high:
+        yield (
+            f"{at}.duration_seconds",
+            f"is {parameters.duration_s:g}; {manifest.display_name} makes {low:g} to {high:g} s",
+        )
+    if isinstance(parameters.seed, bool) or not 0 <= parameters.seed <= MAX_SEED:
+        yield f"{at}.seed", f"is {parameters.seed}; 0 to {MAX_SEED} are allowed"
+
+
+def _wrong_options(
+    options: Mapping[str, Any], manifest: Manifest, at: str
+) -> Iterator[tuple[str, str]]:
+    unusable = list(_unusable(options, at))
+    if unusable:  # the schema could not judge these
+        yield from unusable[:MAX_FIELDS_NAMED]
+        return
+    # An empty registry, so that no $ref of a plugin's schema is ever fetched.
+    validator = jsonschema.Draft202012Validator(
+        dict(manifest.options_schema or _NO_OPTIONS), registry=referencing.Registry()
+    )
+    for count, error in enumerate(validator.iter_errors(dict(options))):
+        if count == MAX_FIELDS_NAMED:
+            return
+        path = at + "".join(
+            f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path
+        )
+        yield path, f"is not valid: {error.message[:_MAX_TEXT]}"
+
+
+def _unusable(value: object, path: str) -> Iterator[tuple[str, str]]:
+    """Find what JSON can't say, and what no option needs."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield path, "is not a finite number"
+    elif isinstance(value, str) and (name := _forbidden(value)):
+        yield path, f"holds the character {name}"
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            if name := _forbidden(key):
+                yield path, f"has a key with the character {name}"
+            else:
+                yield from _unusable(inner, f"{path}.{key[:_MAX_TEXT]}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _unusable(inner, f"{path}[{index}]")

@@ -1,0 +1,164 @@
+"""An engine that follows a script: a real subclass, in a real host.
+
+    python -m musicgen.engine.host musicgen.testing.fake_engine:FakeEngine --socket PATH
+
+Each request scripts its own run in its options, so that any test can make the engine slow,
+fail, hang or crash through the whole studio. What it makes is a sine, known bit for bit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from musicgen import errors
+from musicgen.audio.codecs import BLOCK_FRAMES, Samples
+from musicgen.engine.base import MIX_FILE, Engine, Generation, Manifest, Parameters, Report
+from musicgen.progress import Progress, ProgressMeter, Stage
+from musicgen.testing.signals import sine
+
+SAMPLE_RATE_HZ = 44_100
+HANG_S = 3_600.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Script:
+    """How a run goes. Steps are counted from 1; 0 means never."""
+
+    steps: int = 4
+    step_s: float = 0.0
+    fail_at: int = 0
+    """Step at which the run fails..."""
+    fail_with: str = "INTERNAL"
+    """...with the error of this reason; MEMORY and DISK raise what Python would."""
+    hang_at: int = 0
+    """Step at which the run goes silent for an hour."""
+    crash_at: int = 0
+    """Step at which the process dies."""
+    ignore_cancel: bool = False
+    """Whether cancellation goes unnoticed."""
+    wrong: str = ""
+    """What is wrong with the mix: rate, channels, length, nan, missing or text."""
+
+
+OPTIONS_SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "steps": {"type": "integer", "minimum": 1, "maximum": 10_000},
+        "step_s": {"type": "number", "minimum": 0, "maximum": 60},
+        "fail_at": {"type": "integer", "minimum": 0},
+        "fail_with": {"type": "string"},
+        "hang_at": {"type": "integer", "minimum": 0},
+        "crash_at": {"type": "integer", "minimum": 0},
+        "ignore_cancel": {"type": "boolean"},
+        "wrong": {"enum": ["", "rate", "channels", "length", "nan", "missing", "text"]},
+    },
+}
+
+MANIFEST = Manifest(
+    name="fake",
+    display_name="Fake",
+    version="1.0.0",
+    description="Follows a script and makes a sine; for tests.",
+    license="Apache-2.0",
+    sample_rate_hz=SAMPLE_RATE_HZ,
+    channels=2,
+    min_duration_s=0.1,
+    max_duration_s=600.0,
+    default_duration_s=1.0,
+    options_schema=OPTIONS_SCHEMA,
+)
+
+
+def frequency_hz(seed: int) -> float:
+    """Return the pitch of a seed: one of 24 semitones from 220 Hz."""
+    return float(220.0 * 2.0 ** ((seed % 24) / 12))
+
+
+def expected_samples(seed: int, duration_s: float) -> Samples:
+    """Return exactly what the engine makes. Shape [frames, 2]."""
+    return sine(frequency_hz(seed), round(duration_s * SAMPLE_RATE_HZ), SAMPLE_RATE_HZ)
+
+
+class FakeEngine(Engine):
+    """Follows `script`, with the options of each request on top."""
+
+    manifest = MANIFEST
+
+    def __init__(self, script: Script | None = None) -> None:
+        self._script = script or Script()
+
+    def generate(self, parameters: Parameters, scratch: Path, report: Report) -> Generation:
+        """Write the sine, step by step."""
+        script = dataclasses.replace(self._script, **parameters.options)
+        meter = ProgressMeter([Stage("playing", script.steps, 1.0)])
+        self._report(report, script, meter.enter("playing"))
+        samples = expected_samples(parameters.seed, parameters.duration_s)
+        for step in range(1, script.steps + 1):
+            self._misbehave(script, step)
+            time.sleep(script.step_s)
+            self._report(report, script, meter.advance(detail=f"step {step}"))
+        _write(samples, scratch / MIX_FILE, script.wrong)
+        return Generation(
+            title=" ".join(parameters.prompt.split())[:60],
+            genre="test tone",
+            tempo_bpm=120.0,
+            musical_key="A major",
+            decisions={"frequency_hz": frequency_hz(parameters.seed), "steps": script.steps},
+        )
+
+    @staticmethod
+    def _report(report: Report, script: Script, progress: Progress) -> None:
+        try:
+            report(progress)
+        except errors.Cancelled:
+            if not script.ignore_cancel:
+                raise
+
+    @staticmethod
+    def _misbehave(script: Script, step: int) -> None:
+        if step == script.crash_at:
+            sys.stderr.flush()
+            os._exit(42)
+        if step == script.hang_at:
+            time.sleep(HANG_S)
+        if step == script.fail_at:
+            raise _failure(script.fail_with)
+
+
+def _failure(reason: str) -> Exception:
+    if reason == "MEMORY":
+        return MemoryError()
+    if reason == "DISK":
+        return OSError(28, "No space left on device")
+    return errors.by_reason(reason)("The script says so.")
+
+
+def _write(samples: Samples, path: Path, wrong: str) -> None:
+    rate_hz = SAMPLE_RATE_HZ
+    match wrong:
+        case "missing":
+            return
+        case "text":
+            path.write_text("no audio")
+            return
+        case "rate":
+            rate_hz = 48_000
+        case "channels":
+            samples = samples[:, :1]
+        case "length":
+            samples = samples[: len(samples) // 2]
+        case "nan":
+            samples = np.where(np.arange(len(samples))[:, None] == 7, np.nan, samples)
+    with soundfile.SoundFile(path, "w", rate_hz, samples.shape[1], "FLOAT", format="WAV") as file:
+        for start in range(0, len(samples), BLOCK_FRAMES):
+            file.write(samples[start : start + BLOCK_FRAMES])

@@ -1,0 +1,120 @@
+"""From the mix of a host to the file of a track, block by block."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from musicgen.artifacts import sha256_of
+from musicgen.audio.codecs import (
+    BLOCK_FRAMES,
+    AudioReader,
+    AudioWriter,
+    Format,
+    Properties,
+    Samples,
+)
+from musicgen.engine.base import Generation, Manifest, Report
+from musicgen.errors import EngineCrashed, InvalidAudio
+from musicgen.progress import ProgressMeter, Stage
+from services.inference.scratch import no_space_is_disk_full
+
+STAGE = "encoding"
+LENGTH_TOLERANCE_S = 0.1
+_STEPS_16_BIT = np.float32(32_768.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An encoded file. `audio_sha256` is of the audio alone: 16-bit little-endian PCM,
+    interleaved, which a FLAC or WAV track decodes to."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+    properties: Properties
+    audio_sha256: str
+
+
+def check_mix(
+    mix: Path, manifest: Manifest, made: Generation, asked_duration_s: float
+) -> Properties:
+    """Return the facts of a mix that is what was promised. Raises EngineCrashed if not:
+    a broken engine can't be told from one that broke down."""
+    if mix.is_symlink() or not mix.is_file():
+        raise EngineCrashed("The engine ended without leaving a mix.")
+    try:
+        with AudioReader(mix) as reader:
+            facts = reader.properties
+    except InvalidAudio as error:
+        raise EngineCrashed("The engine's mix can't be read.") from error
+    promised = (Format.WAV, manifest.sample_rate_hz, manifest.channels)
+    if (facts.format, facts.sample_rate_hz, facts.channels) != promised:
+        raise EngineCrashed(
+            f"The engine's mix has {facts.channels} channels at {facts.sample_rate_hz} Hz; "
+            f"{manifest.channels} at {manifest.sample_rate_hz} Hz were promised."
+        )
+    _check_length(facts, made, asked_duration_s, manifest)
+    return facts
+
+
+def _check_length(
+    facts: Properties, made: Generation, asked_duration_s: float, manifest: Manifest
+) -> None:
+    if made.loop_frames is None:
+        fits = abs(facts.duration_s - asked_duration_s) <= LENGTH_TOLERANCE_S
+    else:  # whole bars win over the length asked for
+        start, end = made.loop_frames
+        fits = 0 <= start < end <= facts.duration_frames
+        fits = fits and facts.duration_s <= manifest.max_duration_s + LENGTH_TOLERANCE_S
+    if not fits:
+        raise EngineCrashed(
+            f"The engine made {facts.duration_s:.2f} s instead of {asked_duration_s:.2f} s, "
+            "or a loop that is not inside."
+        )
+
+
+def encode(mix: Path, facts: Properties, format: Format, report: Report) -> Encoded:
+    """Encode `mix` beside it and hash both. Blocks; reports STAGE. Memory is constant.
+
+    Raises EngineCrashed for samples that are no numbers, DiskFull.
+    """
+    target = mix.with_name(f"encoded.{format.extension}")
+    blocks = max(1, -(-facts.duration_frames // BLOCK_FRAMES))
+    meter = ProgressMeter([Stage(STAGE, blocks, 1.0)])
+    digest = hashlib.sha256()
+    report(meter.enter(STAGE))
+    with (
+        no_space_is_disk_full(),
+        AudioReader(mix) as reader,
+        AudioWriter(
+            target,
+            format,
+            facts.sample_rate_hz,
+            facts.channels,
+            expected_frames=facts.duration_frames,
+        ) as writer,
+    ):
+        for block in reader.blocks():
+            if not np.isfinite(block).all():
+                raise EngineCrashed("The engine's mix holds samples that are no numbers.")
+            pcm = to_pcm_16_bit(block)
+            digest.update(pcm.tobytes())
+            # libsndfile rounds for FLAC but truncates for WAV; on the grid it does neither.
+            writer.write(pcm.astype(np.float32) / _STEPS_16_BIT)
+            report(meter.advance())
+    # Read back, not assumed: an MP3 is longer than what went in.
+    with AudioReader(target) as reader:
+        properties = reader.properties
+    return Encoded(target, sha256_of(target), target.stat().st_size, properties, digest.hexdigest())
+
+
+def to_pcm_16_bit(samples: Samples) -> npt.NDArray[np.int16]:
+    """Round samples to little-endian 16-bit PCM; the shape stays [frames, channels]."""
+    rounded = np.clip(np.rint(samples * _STEPS_16_BIT), -32_768, 32_767)
+    pcm: npt.NDArray[np.int16] = rounded.astype("<i2")
+    return pcm

@@ -1,0 +1,207 @@
+"""One engine: its host is started on first use, kept warm, replaced when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import enum
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from musicgen.engine.base import Manifest, Parameters
+from musicgen.engine.client import Made
+from musicgen.engine.waiting import to_the_end
+from musicgen.errors import (
+    Cancelled,
+    EngineCrashed,
+    GenerationTimeout,
+    ServiceUnavailable,
+    StudioError,
+)
+from musicgen.progress import Progress
+from musicgen.rpc import log
+from services.inference.host_process import EXIT_WAIT_S, HostProcess
+from services.inference.registry import EngineEntry
+
+CANCEL_LIMIT_S = 1.0
+"""A host that still works this long after a cancellation is killed."""
+
+
+class State(enum.Enum):
+    """Whether an engine can take work; named as in the contract."""
+
+    STOPPED = "STOPPED"
+    STARTING = "STARTING"
+    READY = "READY"
+    UNAVAILABLE = "UNAVAILABLE"
+
+
+class EngineProcess:
+    """Runs one generation at a time; further callers wait in order."""
+
+    def __init__(
+        self,
+        entry: EngineEntry,
+        *,
+        runtime_dir: Path | None,
+        start_timeout_s: float,
+        stall_timeout_s: float,
+    ) -> None:
+        self.entry = entry
+        self.state = State.STOPPED
+        self.detail = ""
+        self._runtime_dir = runtime_dir
+        self._start_timeout_s = start_timeout_s
+        self._stall_timeout_s = stall_timeout_s
+        self._turn = asyncio.Lock()
+        # What a host does belongs to no request; its log lines must not name one.
+        self._context = contextvars.copy_context()
+        self._host: HostProcess | None = None
+        self._starting: asyncio.Task[HostProcess] | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    async def manifest(self) -> Manifest:
+        """Return what the engine is, without starting it."""
+        return await asyncio.to_thread(self.entry.manifest)
+
+    @property
+    def host_pid(self) -> int | None:
+        """Process id of the host, if one is up."""
+        return self._host.pid if self._host else None
+
+    async def start(self) -> HostProcess:
+        """Return the host, which is started if need be. Raises EngineCrashed."""
+        if self._host is not None:
+            return self._host
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._start(), context=self._context.copy())
+            self._starting.add_done_callback(self._started)
+        # Shared by all who wait: the cancellation of one must not stop it.
+        return await asyncio.shield(self._starting)
+
+    async def _start(self) -> HostProcess:
+        self.state, self.detail = State.STARTING, ""
+        try:
+            host = await HostProcess.start(
+                self.entry.command,
+                runtime_dir=self._runtime_dir,
+                timeout_s=self._start_timeout_s,
+            )
+            await self._check_identity(host)
+        except StudioError as error:
+            self.state, self.detail = State.UNAVAILABLE, error.message
+            error.metadata["engine"] = self.entry.name
+            log.get().error("engine start failed", engine=self.entry.name, why=error.message)
+            raise
+        except BaseException as error:
+            self.state, self.detail = State.STOPPED, repr(error)
+            raise
+        self.state, self._host = State.READY, host
+        self._watching = asyncio.create_task(self._watch(host))
+        return host
+
+    async def _check_identity(self, host: HostProcess) -> None:
+        expected, found = await self.manifest(), host.manifest
+        for name in ("name", "version", "sample_rate_hz", "channels"):
+            if getattr(expected, name) != getattr(found, name):
+                await host.close()
+                raise EngineCrashed(
+                    f"The engine's host says {name} {getattr(found, name)}, but "
+                    f"{getattr(expected, name)} is registered.",
+                    remedy="Correct the registration of the engine, then restart the service.",
+                )
+
+    def _started(self, task: asyncio.Task[HostProcess]) -> None:
+        self._starting = None
+        if not task.cancelled():
+            task.exception()  # told to whoever waited, and kept in `detail`
+
+    async def _watch(self, host: HostProcess) -> None:
+        await host.wait()
+        self._host = None
+        if self.state is State.READY:
+            self.state, self.detail = State.STOPPED, f"Its host ended: {host.how_it_ended()}."
+        log.get().warning("engine host ended", engine=self.entry.name, how=host.how_it_ended())
+        await host.close()
+
+    async def generate(
+        self, parameters: Parameters, scratch: Path
+    ) -> AsyncGenerator[Progress | Made, None]:
+        """Yield progress, then what the host made in `scratch`.
+
+        When this iterator is closed, or its reader cancelled, the host has stopped writing
+        before that returns, even if it must be killed. Raises what the engine raised,
+        EngineCrashed if the host died, GenerationTimeout if it fell silent.
+        """
+        if self._turn.locked():
+            yield Progress("waiting", 0, 1, 0.0)
+        async with self._turn:
+            if self._host is None:
+                yield Progress("starting", 0, 1, 0.0)
+            host = await self.start()
+            at_rest = False
+            events = host.client.generate(parameters, scratch)
+            try:
+                async with contextlib.aclosing(events):
+                    while True:
+                        try:
+                            async with asyncio.timeout(self._stall_timeout_s):
+                                event = await anext(events)
+                        except StopAsyncIteration:
+                            break
+                        yield event
+                at_rest = True
+            except TimeoutError as error:
+                at_rest = True
+                raise await to_the_end(self._stalled(host)) from error
+            except (ServiceUnavailable, Cancelled) as error:
+                at_rest = True
+                raise await to_the_end(self._crashed(host)) from error
+            except StudioError as error:
+                at_rest = True
+                error.metadata["engine"] = self.entry.name
+                raise
+            finally:
+                if not at_rest:
+                    await to_the_end(self._settle(host))
+
+    async def _settle(self, host: HostProcess) -> None:
+        """Make sure that the host works on nothing any more."""
+        try:
+            await host.describe(CANCEL_LIMIT_S)
+        except StudioError:
+            await self._kill(host)
+
+    async def _kill(self, host: HostProcess) -> None:
+        host.kill()
+        await host.wait()
+        if self._watching is not None:
+            await asyncio.wait([self._watching])
+
+    async def _stalled(self, host: HostProcess) -> GenerationTimeout:
+        await self._kill(host)
+        return GenerationTimeout(
+            f"The engine made no progress for {self._stall_timeout_s:g} s and was stopped.",
+            metadata={"engine": self.entry.name},
+        )
+
+    async def _crashed(self, host: HostProcess) -> EngineCrashed:
+        await host.wait(EXIT_WAIT_S)
+        how = host.how_it_ended() or "its connection broke"
+        await self._kill(host)
+        return EngineCrashed(
+            f"The engine's process died in the middle of the work: {how}.",
+            metadata={"engine": self.entry.name, "exit": how},
+        )
+
+    async def stop(self) -> None:
+        """End the host; work in progress ends with it."""
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
+        if self._host is None:
+            return
+        host, self.state, self.detail = self._host, State.STOPPED, ""
+        await host.terminate()
+        await self._kill(host)

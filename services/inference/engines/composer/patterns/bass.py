@@ -1,0 +1,120 @@
+"""Bass lines: each style is a rhythm and a way of choosing tones of the chord."""
+
+from __future__ import annotations
+
+from services.inference.engines.composer.score import Event, Scene, Span
+from services.inference.engines.composer.streams import pick
+from services.inference.engines.composer.theory import SCALES
+
+LOWEST = 33
+"""A1, or the first root at or above it: what small speakers still play."""
+
+_RHYTHMS: dict[str, tuple[str, ...]] = {
+    "roots": ("R.......r.......", "R.........r.f..."),
+    "laidback": ("R.....r...f...a.", "R......r..R..o..", "R..r....f....ra."),
+    "funk": ("R..r..o.r..R.fa.", "R.r..o..r.R...a."),
+    "offbeat": ("..R...R...R...o.", "..R...R...R...R."),
+    "house_roll": ("..R..RoR..R..R.f", "..RR..R...RR..o."),
+    "rumble": (".rRr.rRr.rRr.rRr", "..Rr..Rr..Rr..Rr"),
+    "eighths": ("R.r.r.r.R.r.r.r.", "R.r.r.r.R.r.f.a."),
+    "gallop": ("R.rrR.rrR.rrR.rr", "R.rrR.rrR.orR.rr"),
+    "pushed": ("R.....R...R...f.", "R..R..R...r.o.a."),
+    "root_fifth": ("R.......f.......", "R.......f.....a."),
+    "octaves": ("R.o.R.o.R.o.R.o.", "R.oRo.R.R.oRo.f."),
+    "eight08": ("R......R..R.....", "R.........R..o..", "R.....R........."),
+}
+"""Style → bars: R root, r softer root, f fifth, o octave, a approach to the next chord."""
+
+
+def write_bass(scene: Scene) -> list[Event]:
+    """Write the bass of a section."""
+    style = scene.plan.styles["bass"]
+    if style == "pedal":
+        return _pedal(scene)
+    if style == "walking":
+        return _walking(scene)
+    metre = scene.plan.bar
+    choices = _RHYTHMS[style]
+    main, other = pick(scene.rng, choices), pick(scene.rng, choices)
+    level = 0.6 + 0.35 * scene.section.energy
+    events: list[Event] = []
+    for bar in range(scene.section.bars):
+        rhythm = other if bar % 4 == 3 else main
+        if scene.section.kind in ("intro", "break", "outro") and style not in ("offbeat", "rumble"):
+            rhythm = _RHYTHMS["roots"][0]
+        rhythm = rhythm[: metre.steps]
+        if metre.name != "4/4":
+            rhythm = {"3/4": "R.......f...", "6/8": "R.....f...r."}[metre.name]
+        marks = [(step, mark) for step, mark in enumerate(rhythm) if mark != "."]
+        for index, (step, mark) in enumerate(marks):
+            beat = bar * metre.beats + step * scene.step
+            following = marks[index + 1][0] if index + 1 < len(marks) else metre.steps
+            span = scene.span_at(beat)
+            gap = (following - step) * scene.step
+            length = gap * (0.95 if style in ("eight08", "roots", "laidback") else 0.7)
+            velocity = level * (1.0 if mark == "R" else 0.82)
+            events.append(Event(beat, length, _tone(scene, span, mark, beat), velocity))
+    return events
+
+
+def root_pitch(span: Span) -> int:
+    """Return the chord's root in the bass's octave."""
+    return LOWEST + (span.chord.root - LOWEST) % 12
+
+
+def _tone(scene: Scene, span: Span, mark: str, beat: float) -> int:
+    root = root_pitch(span)
+    if mark == "f":
+        fifth = root + (span.chord.pitch_classes[2] - span.chord.root) % 12
+        return fifth if fifth <= LOWEST + 14 else fifth - 12
+    if mark == "o":
+        return root + 12
+    if mark == "a":
+        coming = scene.span_at(min(beat + 1.0, scene.beats - 0.01))
+        return _step_towards(scene, root_pitch(coming), root)
+    return root
+
+
+def _step_towards(scene: Scene, goal: int, origin: int) -> int:
+    """Return the scale tone next to `goal`, from the side of `origin`."""
+    scale = {(scene.plan.tonic + step) % 12 for step in SCALES[scene.plan.mode]}
+    direction = -1 if origin <= goal else 1
+    for distance in (1, 2, 3):
+        if (goal + direction * distance) % 12 in scale:
+            return goal + direction * distance
+    return goal
+
+
+def _pedal(scene: Scene) -> list[Event]:
+    level = 0.55 + 0.35 * scene.section.energy
+    return [
+        Event(span.start_beat, span.beats * 0.98, root_pitch(span), level) for span in scene.spans
+    ]
+
+
+def _walking(scene: Scene) -> list[Event]:
+    """Quarter notes: root, chord or scale tones on the way, a step into the next root."""
+    rng = scene.rng
+    level = 0.62 + 0.25 * scene.section.energy
+    events: list[Event] = []
+    pitch = root_pitch(scene.spans[0])
+    for beat in range(scene.beats):
+        span = scene.span_at(beat)
+        inside = beat - span.start_beat
+        last = inside + 1 >= span.beats
+        if inside == 0:
+            pitch = root_pitch(span)
+        elif last and beat + 1 < scene.beats:
+            pitch = _step_towards(scene, root_pitch(scene.span_at(beat + 1)), pitch)
+        else:
+            tones = [
+                root_pitch(span) + (tone - span.chord.root) % 12
+                for tone in span.chord.pitch_classes[:4]
+            ]
+            tones = [tone - 12 if tone > LOWEST + 17 else tone for tone in tones]
+            near = [tone for tone in tones if tone != pitch and abs(tone - pitch) <= 7]
+            pitch = pick(rng, near or tones)
+        events.append(Event(float(beat), 0.92, pitch, level * (1.0 if beat % 2 else 0.93)))
+        if rng.random() < 0.12 * (0.5 + scene.section.energy) and not last:
+            events.append(Event(beat + 0.5, 0.3, pitch, level * 0.55))
+    return events

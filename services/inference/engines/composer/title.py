@@ -1,0 +1,81 @@
+"""A title for a piece, drawn from its prompt where the prompt has an image to offer."""
+
+from __future__ import annotations
+
+import re
+
+from services.inference.engines.composer import lexicon
+from services.inference.engines.composer.streams import Streams, pick
+
+MAX_WORDS = 5
+
+_TECHNICAL = re.compile(
+    r"\b\d+(?:\.\d+)?\s*-?(?:bpm|beats? per minute|seconds?|minutes?|min|s)\b|\b\d+/\d+\b"
+    r"|\b(?:in|key of)?\s*[A-Ga-g](?:#|b|\s(?:sharp|flat))?\s+"
+    r"(?:major|minor|dorian|lydian|phrygian|mixolydian)\b"
+    r"|\b(?:no|without)\s[^,.;]*",
+    re.IGNORECASE,
+)
+# fmt: off
+_EDGE = frozenset({
+    "a", "an", "and", "the", "of", "in", "on", "at", "to", "for", "with", "by", "from", "or",
+    "but", "no", "not", "without", "as", "is",
+})
+# fmt: on
+_NOUNS = {
+    "lofi": ("Window Seat", "Corner Lamp", "Last Train", "Second Coffee", "Quiet Block"),
+    "house": ("Afterglow", "Rooftop", "Mirror Hall", "First Light", "Open Doors"),
+    "techno": ("Concrete", "Strobe", "Machine Room", "Night Shift", "Pressure"),
+    "ambient": ("Still Water", "Pale Sky", "Slow Orbit", "Snowfield", "Deep Rest"),
+    "cinematic": ("The Crossing", "Old Kingdom", "Last Stand", "Horizon", "The Summit"),
+    "synthwave": ("Neon Mile", "Chrome Sunset", "Grid Runner", "Night Drive", "Arcade Sky"),
+    "trap": ("Cold Streets", "Low Beams", "No Sleep", "Black Ice", "Side Door"),
+    "hiphop": ("Block Party", "Corner Store", "Brown Paper", "Crate Find", "Long Way Up"),
+    "jazz": ("Blue Table", "After Hours", "Second Set", "Smoke Ring", "Late Taxi"),
+    "rock": ("Open Road", "Loose Wire", "Burn Bright", "Gravel", "Loud Summer"),
+    "pop": ("Paper Stars", "Good Day", "Confetti", "Golden Hour", "Say It Again"),
+    "acoustic": ("Porch Light", "River Bend", "Wildflower", "Campfire", "Long Field"),
+    "chiptune": ("Level Up", "Pixel Hero", "Bonus Stage", "Final Boss", "Coin Run"),
+    "piano": ("Letter", "Empty Room", "First Snow", "Evening Study", "Small Hours"),
+}
+_SHADES = ("Amber", "Silver", "Distant", "Hidden", "Velvet", "Blue", "Quiet", "Endless")
+
+
+def make_title(prompt: str, family: str, streams: Streams) -> str:
+    """Return a title of one to five words in title case."""
+    technical = {*lexicon.GENRES, *lexicon.TEMPO_WORDS, *lexicon.PARTS, *lexicon.INSTRUMENTS}
+    pattern = re.compile(
+        r"(?<!\w)(?:"
+        + "|".join(re.escape(word) for word in sorted(technical, key=len, reverse=True))
+        + r")(?!\w)",
+        re.IGNORECASE,
+    )
+    best: list[str] = []
+    best_score = 0.0
+    for chunk in re.split(r"[,.;:!?()\n]|\bwith\b|\bfor\b", _TECHNICAL.sub(",", prompt)):
+        words = [
+            word
+            for word in re.findall(r"[^\W_][\w'’-]*", pattern.sub(" ", chunk))
+            if word.lower() not in {"music", "song", "track", "style", "beat", "solo", "only"}
+        ]
+        while words and words[0].lower() in _EDGE:
+            words.pop(0)
+        words = words[:MAX_WORDS]
+        while words and words[-1].lower() in _EDGE:
+            words.pop()
+        # An image ("rainy night") makes a better title than a list of moods.
+        images = sum(
+            word.lower() not in lexicon.MOODS and word.lower() not in lexicon.FILLERS
+            for word in words
+        )
+        score = images + 0.3 * min(len(words), 3)
+        if images and score > best_score:
+            best, best_score = words, score
+    if best:
+        return " ".join(
+            word if i and word.lower() in _EDGE else word[:1].upper() + word[1:]
+            for i, word in enumerate(best)
+        )
+    rng = streams.layer("title")
+    noun = pick(rng, _NOUNS[family])
+    return noun if " " in noun else f"{pick(rng, _SHADES)} {noun}"

@@ -1,0 +1,98 @@
+"""InferenceService over the Generator: translates, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import grpc
+
+from musicgen.api.audio.v1 import audio_pb2
+from musicgen.api.engine.v1 import engine_pb2
+from musicgen.api.inference.v1 import inference_service_pb2, inference_service_pb2_grpc
+from musicgen.engine.convert import manifest_to_proto, parameters_from_proto, struct_from_dict
+from musicgen.rpc import log
+from musicgen.rpc.convert import artifact_to_proto, format_from_proto, progress_to_proto
+from services.inference.engine_process import EngineProcess, State
+from services.inference.generator import Generator, Order, Produced
+
+DEFAULT_ENGINE = "composer"
+_PARAMETERS = "spec.parameters"
+
+
+class InferenceServicer(inference_service_pb2_grpc.InferenceServiceServicer):
+    """The studio's side of the engines."""
+
+    def __init__(self, engines: Mapping[str, EngineProcess], generator: Generator) -> None:
+        self._engines = engines
+        self._generator = generator
+
+    async def ListEngines(
+        self,
+        request: inference_service_pb2.ListEnginesRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> inference_service_pb2.ListEnginesResponse:
+        """List every engine, also those that can't start."""
+        described = [_describe(engine) for _, engine in sorted(self._engines.items())]
+        return inference_service_pb2.ListEnginesResponse(engines=await asyncio.gather(*described))
+
+    async def Generate(
+        self,
+        request: inference_service_pb2.GenerateRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> AsyncIterator[inference_service_pb2.GenerateResponse]:
+        """Stream one generation; the caller's cancellation ends it."""
+        order = Order(
+            job_id=request.job_id,
+            fence=request.fence,
+            engine=request.spec.engine or DEFAULT_ENGINE,
+            parameters=parameters_from_proto(request.spec.parameters, at=_PARAMETERS),
+            format=format_from_proto(request.spec.format),
+        )
+        async with contextlib.aclosing(self._generator.run(order)) as events:
+            async for event in events:
+                if isinstance(event, Produced):
+                    result = _track(event)
+                    yield inference_service_pb2.GenerateResponse(result=result)
+                else:
+                    progress = progress_to_proto(event)
+                    yield inference_service_pb2.GenerateResponse(progress=progress)
+
+
+async def _describe(engine: EngineProcess) -> inference_service_pb2.Engine:
+    try:
+        manifest = manifest_to_proto(await engine.manifest())
+    except Exception as error:  # whatever an engine's module does when it is imported
+        log.get().error("manifest can't be read", engine=engine.entry.name, exc_info=error)
+        return inference_service_pb2.Engine(
+            manifest=engine_pb2.EngineManifest(name=engine.entry.name),
+            state=_state(State.UNAVAILABLE),
+            detail=f"Its manifest can't be read: {error}",
+        )
+    return inference_service_pb2.Engine(
+        manifest=manifest, state=_state(engine.state), detail=engine.detail
+    )
+
+
+def _state(state: State) -> inference_service_pb2.Engine.State.ValueType:
+    return inference_service_pb2.Engine.State.Value(f"STATE_{state.name}")
+
+
+def _track(produced: Produced) -> audio_pb2.ProducedTrack:
+    made = produced.made
+    message = audio_pb2.ProducedTrack(
+        artifact=artifact_to_proto(
+            produced.stored, produced.format.media_type, produced.properties
+        ),
+        title=made.title,
+        genre=made.genre,
+        recipe=struct_from_dict(produced.recipe),
+        tempo_bpm=made.tempo_bpm,
+        musical_key=made.musical_key,
+    )
+    if made.loop_frames is not None:
+        start, end = made.loop_frames
+        message.loop_points.CopyFrom(audio_pb2.LoopPoints(start_frame=start, end_frame=end))
+    return message

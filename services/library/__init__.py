@@ -1,0 +1,1 @@
+"""The library: finished tracks as plain files, their tags, uploads and exports."""

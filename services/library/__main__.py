@@ -1,0 +1,33 @@
+"""Runs the library: `python -m services.library`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+from musicgen.rpc import log
+from musicgen.settings import SettingsError, load
+from services.library.service import LibraryService
+from services.library.settings import Settings
+
+
+async def run(settings: Settings) -> None:
+    """Serve gRPC and HTTP until SIGTERM or SIGINT."""
+    await LibraryService(settings).run()
+
+
+def main() -> int:
+    """Read the settings and run; 2 if they are wrong."""
+    try:
+        settings = load(Settings, os.environ)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    log.configure("library", settings.log_level)
+    asyncio.run(run(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

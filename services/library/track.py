@@ -1,0 +1,168 @@
+"""A track of the library, its id, its etag and its sidecar JSON."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from musicgen.audio.codecs import Format, Properties
+
+SCHEMA = 1
+_ID_BYTES = 10
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+
+class SidecarDamaged(Exception):
+    """A sidecar can't be understood; its folder is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopPoints:
+    """A region that repeats without a seam: frames [start_frame, end_frame)."""
+
+    start_frame: int
+    end_frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What is known of a track. Times are microseconds since 1970 (UTC)."""
+
+    track_id: str
+    title: str
+    audio: Properties
+    size_bytes: int
+    source_sha256: str
+    job_id: str
+    output_index: int
+    create_time_us: int
+    update_time_us: int
+    artist: str = ""
+    album: str = ""
+    genre: str = ""
+    year: int | None = None
+    tags: tuple[str, ...] = ()
+    recipe: dict[str, Any] | None = None
+    tempo_bpm: float | None = None
+    musical_key: str = ""
+    loop_points: LoopPoints | None = None
+    parent_track_id: str = ""
+
+    @property
+    def format(self) -> Format:
+        """The container and codec; a track always has one that we write."""
+        if self.audio.format is None:
+            raise SidecarDamaged("the sidecar names no format")
+        return self.audio.format
+
+    @property
+    def audio_name(self) -> str:
+        """The name of the audio file in the track's folder."""
+        return f"audio.{self.format.extension}"
+
+    @property
+    def etag(self) -> str:
+        """Changes with every change of the sidecar, also one made by hand."""
+        content = json.dumps(to_sidecar(self), sort_keys=True).encode()
+        return hashlib.blake2b(content, digest_size=12).hexdigest()
+
+
+def track_id_of(job_id: str, output_index: int) -> str:
+    """Return the id of a job's output: the same whenever it is asked for."""
+    digest = hashlib.blake2b(f"{job_id}|{output_index}".encode(), digest_size=_ID_BYTES).digest()
+    return base64.b32encode(digest).decode().lower()
+
+
+def now_us() -> int:
+    """Return the present time in microseconds since 1970."""
+    return (dt.datetime.now(dt.UTC) - _EPOCH) // _MICROSECOND
+
+
+def to_sidecar(track: Track) -> dict[str, Any]:
+    """Describe a track as the JSON object that lies beside its audio."""
+    loop = track.loop_points
+    return {
+        "schema": SCHEMA,
+        "track_id": track.track_id,
+        "title": track.title,
+        "artist": track.artist,
+        "album": track.album,
+        "genre": track.genre,
+        "year": track.year,
+        "tags": list(track.tags),
+        "audio": {
+            "format": track.format.name,
+            "sample_rate_hz": track.audio.sample_rate_hz,
+            "channels": track.audio.channels,
+            "duration_frames": track.audio.duration_frames,
+        },
+        "size_bytes": track.size_bytes,
+        "source_sha256": track.source_sha256,
+        "tempo_bpm": track.tempo_bpm,
+        "musical_key": track.musical_key,
+        "loop_points": None
+        if loop is None
+        else {"start_frame": loop.start_frame, "end_frame": loop.end_frame},
+        "parent_track_id": track.parent_track_id,
+        "job_id": track.job_id,
+        "output_index": track.output_index,
+        "create_time": _to_text(track.create_time_us),
+        "update_time": _to_text(track.update_time_us),
+        "recipe": track.recipe,
+    }
+
+
+def from_sidecar(sidecar: object) -> Track:
+    """Rebuild a track from its sidecar. Raises SidecarDamaged."""
+    try:
+        return _from_sidecar(sidecar)  # type: ignore[arg-type]  # anything may be in a file
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise SidecarDamaged(f"{type(error).__name__}: {error}") from error
+
+
+def _from_sidecar(sidecar: dict[str, Any]) -> Track:
+    audio, loop, recipe = sidecar["audio"], sidecar["loop_points"], sidecar["recipe"]
+    year, tempo_bpm = sidecar["year"], sidecar["tempo_bpm"]
+    if recipe is not None and not isinstance(recipe, dict):
+        raise TypeError("recipe is no object")
+    return Track(
+        track_id=str(sidecar["track_id"]),
+        title=str(sidecar["title"]),
+        artist=str(sidecar["artist"]),
+        album=str(sidecar["album"]),
+        genre=str(sidecar["genre"]),
+        year=None if year is None else int(year),
+        tags=tuple(str(tag) for tag in sidecar["tags"]),
+        audio=Properties(
+            Format[audio["format"]],
+            int(audio["sample_rate_hz"]),
+            int(audio["channels"]),
+            int(audio["duration_frames"]),
+        ),
+        size_bytes=int(sidecar["size_bytes"]),
+        source_sha256=str(sidecar["source_sha256"]),
+        tempo_bpm=None if tempo_bpm is None else float(tempo_bpm),
+        musical_key=str(sidecar["musical_key"]),
+        loop_points=None
+        if loop is None
+        else LoopPoints(int(loop["start_frame"]), int(loop["end_frame"])),
+        parent_track_id=str(sidecar["parent_track_id"]),
+        job_id=str(sidecar["job_id"]),
+        output_index=int(sidecar["output_index"]),
+        create_time_us=_to_us(sidecar["create_time"]),
+        update_time_us=_to_us(sidecar["update_time"]),
+        recipe=recipe,
+    )
+
+
+def _to_text(time_us: int) -> str:
+    return (_EPOCH + time_us * _MICROSECOND).isoformat(timespec="microseconds")
+
+
+def _to_us(text: str) -> int:
+    return (dt.datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND

@@ -1,0 +1,1 @@
+"""The HTTP side: audio bytes, peaks, uploads, downloads and the built frontend."""

@@ -1,0 +1,1 @@
+"""Finds loops in music and renders them to a length."""

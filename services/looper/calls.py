@@ -1,0 +1,41 @@
+"""Ties work to a call: when the call ends in whatever way, the work is cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import TypeVar
+
+import grpc
+
+T = TypeVar("T")
+
+
+async def during(
+    context: grpc.aio.ServicerContext[object, object], work: AsyncGenerator[T, None]
+) -> AsyncIterator[T]:
+    """Yield what `work` yields, but run it in a task of its own.
+
+    gRPC cancels a handler's task while it waits for a slow client, and then neither
+    closes the handler's generator at once nor sends a status if somebody else cancelled.
+    A task of its own is cancelled as soon as the call is over, cleans up then, and what
+    it raises (ClaimLost, when a greater fence came) reaches the client.
+    """
+    events: asyncio.Queue[T | None] = asyncio.Queue()
+
+    async def produce() -> None:
+        async with contextlib.aclosing(work) as stream:
+            async for event in stream:
+                events.put_nowait(event)
+
+    producer = asyncio.create_task(produce())
+    producer.add_done_callback(lambda _: events.put_nowait(None))
+
+    def stop(_: object) -> None:
+        producer.cancel()
+
+    context.add_done_callback(stop)  # type: ignore[arg-type]  # the stubs want a class where any callable will do
+    while (event := await events.get()) is not None:
+        yield event
+    await producer

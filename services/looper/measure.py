@@ -1,0 +1,96 @@
+"""What can be measured of a cycle: likeness across the seam, correlation, loudness."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from musicgen.audio.codecs import AudioReader, Samples
+from services.looper.alignment import correlate, read_span
+from services.looper.features import FeatureArray, Features
+from services.looper.loops import Candidate, Cycle
+from services.looper.seam import overlap
+
+LIKENESS_S = 3.0
+"""Audio compared on each side of the seam."""
+
+MIN_LIKENESS_S = 0.5
+
+LOUDNESS_S = 0.4
+
+
+def measure(
+    reader: AudioReader, features: Features, cycle: Cycle, crossfade_ms: float
+) -> Candidate:
+    """Measure `cycle`. Its score is the worse of the likeness before and after the seam;
+    a cycle without anything around it is judged by its two ends alone."""
+    likeness = _likeness(reader, features, cycle)
+    return Candidate(
+        cycle,
+        score=likeness,
+        spectral_similarity=likeness,
+        waveform_correlation=_waveform_correlation(reader, cycle, crossfade_ms),
+        loudness_step_db=loudness_step_db(reader, cycle),
+    )
+
+
+def _likeness(reader: AudioReader, features: Features, cycle: Cycle) -> float:
+    rate = features.sample_rate_hz
+    start, end = cycle.start_frame, cycle.end_frame
+    wanted, least = round(LIKENESS_S * rate), round(MIN_LIKENESS_S * rate)
+    before = min(wanted, start)
+    after = min(wanted, features.duration_frames - end)
+    pairs = []
+    if before >= least:
+        pairs.append(((start - before, start), (end - before, end)))
+    if after >= least:
+        pairs.append(((start, start + after), (end, end + after)))
+    if not pairs:
+        short = min(least, cycle.period_frames // 2)
+        pairs = [((start, start + short), (end - short, end))]
+    likenesses = [
+        alike(
+            features.describe(read_span(reader, *here)),
+            features.describe(read_span(reader, *there)),
+        )
+        for here, there in pairs
+    ]
+    return max(0.0, min(likenesses))
+
+
+def alike(one: FeatureArray, other: FeatureArray) -> float:
+    """Return the correlation of two stretches of features [hops, dimensions], -1 to 1."""
+    norm = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float((one * other).sum()) / norm if norm > 1e-9 else 0.0
+
+
+def _waveform_correlation(reader: AudioReader, cycle: Cycle, crossfade_ms: float) -> float:
+    facts = reader.properties
+    crossfade_frames = round(crossfade_ms * facts.sample_rate_hz / 1000)
+    zone = overlap(cycle, facts.duration_frames, crossfade_frames)
+    if zone.frames == 0:
+        return 0.0
+    leaving = read_span(reader, zone.leaving_frame, zone.leaving_frame + zone.frames)
+    entering = read_span(reader, zone.entering_frame, zone.entering_frame + zone.frames)
+    return float(np.clip(correlate(leaving, entering)[0], -1, 1))
+
+
+def loudness_step_db(reader: AudioReader, cycle: Cycle) -> float:
+    """Return how much louder the music around the start is than around the end, in
+    decibels: what the ear gets at the seam against what the music would have done."""
+    facts = reader.properties
+    side = round(LOUDNESS_S * facts.sample_rate_hz)
+    start, end = cycle.start_frame, cycle.end_frame
+    before = min(side, start)
+    after = min(side, facts.duration_frames - end)
+    if before + after >= side // 2:
+        here = read_span(reader, start - before, start + after)
+        there = read_span(reader, end - before, end + after)
+    else:
+        side = min(side, cycle.period_frames // 2)
+        here = read_span(reader, start, start + side)
+        there = read_span(reader, end - side, end)
+    return _level_db(here) - _level_db(there)
+
+
+def _level_db(samples: Samples) -> float:
+    return float(10 * np.log10(np.square(samples, dtype=np.float64).mean() + 1e-9))

@@ -1,0 +1,341 @@
+"""A small JobService that keeps the contract, in memory, with faults on request.
+
+What a job does is written in its prompt: "hang" runs until it is cancelled, "stubborn" runs
+on even then, "fail X" ends with the reason X, everything else makes a track.
+"""
+
+# ruff: noqa: N802, ARG002  # the contract's names and signatures
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+
+from musicgen.api.audio.v1 import audio_pb2
+from musicgen.api.jobs.v1 import (
+    job_event_pb2,
+    job_pb2,
+    job_service_pb2,
+    job_service_pb2_grpc,
+)
+from musicgen.api.progress.v1 import progress_pb2
+from musicgen.errors import (
+    InvalidField,
+    InvalidPrompt,
+    JobAlreadyTerminal,
+    JobNotFound,
+    JobNotTerminal,
+    ModelNotFound,
+    StoreUnavailable,
+    WatchCursorCompacted,
+    by_reason,
+)
+from musicgen.rpc.status import to_error_proto
+
+STEPS = 4
+STEP_S = 0.02
+TERMINAL = {job_pb2.Job.STATE_SUCCEEDED, job_pb2.Job.STATE_FAILED, job_pb2.Job.STATE_CANCELLED}
+
+Frame = job_service_pb2.WatchJobsResponse
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+@dataclass
+class Faults:
+    """What goes wrong, and when."""
+
+    lost_replies: int = 0
+    """CreateJob accepts, but its reply is lost, this many times."""
+    watch_ends: list[tuple[int, str]] = field(default_factory=list)
+    """For each watch in turn: after how many frames it ends, and how: "unavailable",
+    "ok", "reset", "oversize" or "silence"."""
+    repeat_events: bool = False
+    """Every frame of events is sent twice, and every replay begins one event too early."""
+    wrong_bytes: bool = False
+    """Downloads carry other bytes than the job made."""
+
+
+class ScriptedJobs(job_service_pb2_grpc.JobServiceServicer):
+    """Accepts jobs and does them by script."""
+
+    def __init__(self, faults: Faults, made: dict[str, bytes]) -> None:
+        """`made` gets the bytes of each download by its path."""
+        self.faults = faults
+        self.jobs: dict[str, job_pb2.Job] = {}
+        self.created = 0
+        self.cursors: list[str] = []
+        self._made = made
+        self._requests: dict[str, str] = {}
+        self._history: list[job_event_pb2.JobEvent] = []
+        self._epoch = 1
+        self._changed = asyncio.Condition()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._cancelled: dict[str, asyncio.Event] = {}
+
+    # ---- the contract's methods -------------------------------------------------------
+
+    async def CreateJob(
+        self, request: job_service_pb2.CreateJobRequest, context: Context
+    ) -> job_service_pb2.CreateJobResponse:
+        """See the contract."""
+        if request.request_id not in self._requests:
+            self._check(request.spec)
+            job = await self._accept(request.spec)
+            self._requests[request.request_id] = job.job_id
+        if self.faults.lost_replies:
+            self.faults.lost_replies -= 1
+            raise StoreUnavailable("The reply was lost.")
+        job_id = self._requests[request.request_id]
+        return job_service_pb2.CreateJobResponse(job=self.jobs[job_id])
+
+    async def GetJob(
+        self, request: job_service_pb2.GetJobRequest, context: Context
+    ) -> job_service_pb2.GetJobResponse:
+        """See the contract."""
+        return job_service_pb2.GetJobResponse(job=self._get(request.job_id))
+
+    async def ListJobs(
+        self, request: job_service_pb2.ListJobsRequest, context: Context
+    ) -> job_service_pb2.ListJobsResponse:
+        """See the contract."""
+        states = set(request.filter.states)
+        found = [job for job in reversed(self.jobs.values()) if not states or job.state in states]
+        start = int(request.page_token or 0)
+        end = start + 2  # small pages, so that a client must go on
+        return job_service_pb2.ListJobsResponse(
+            jobs=found[start:end], next_page_token=str(end) if end < len(found) else ""
+        )
+
+    async def CancelJob(
+        self, request: job_service_pb2.CancelJobRequest, context: Context
+    ) -> job_service_pb2.CancelJobResponse:
+        """See the contract."""
+        job = self._get(request.job_id)
+        if job.state in TERMINAL:
+            raise JobAlreadyTerminal(f"Job {job.job_id} has ended.")
+        await self._change(job, state=job_pb2.Job.STATE_CANCELLING)
+        self._cancelled[job.job_id].set()
+        return job_service_pb2.CancelJobResponse(job=job)
+
+    async def RetryJob(
+        self, request: job_service_pb2.RetryJobRequest, context: Context
+    ) -> job_service_pb2.RetryJobResponse:
+        """See the contract."""
+        job = self._get(request.job_id)
+        if job.state not in TERMINAL:
+            raise JobNotTerminal(f"Job {job.job_id} has not ended.")
+        again = await self._accept(job.spec, retry_of=job.job_id)
+        return job_service_pb2.RetryJobResponse(job=again)
+
+    async def DeleteJob(
+        self, request: job_service_pb2.DeleteJobRequest, context: Context
+    ) -> job_service_pb2.DeleteJobResponse:
+        """See the contract."""
+        job = self._get(request.job_id)
+        if job.state not in TERMINAL:
+            raise JobNotTerminal(f"Job {job.job_id} has not ended.")
+        del self.jobs[job.job_id]
+        job.rev += 1
+        await self._append(job, deleted=job_event_pb2.JobDeleted())
+        return job_service_pb2.DeleteJobResponse()
+
+    async def WatchJobs(
+        self, request: job_service_pb2.WatchJobsRequest, context: Context
+    ) -> AsyncIterator[Frame]:
+        """See the contract."""
+        self.cursors.append(request.cursor)
+        wanted = set(request.filter.job_ids)
+        frames = self._frames(request.cursor, wanted)
+        ends_after, how = self.faults.watch_ends.pop(0) if self.faults.watch_ends else (-1, "")
+        sent = 0
+        async with contextlib.aclosing(frames):
+            async for frame in frames:
+                if sent == ends_after:
+                    break
+                yield frame
+                sent += 1
+        match how:
+            case "unavailable":
+                raise StoreUnavailable("The connection is torn.")
+            case "oversize":
+                yield Frame(cursor="x" * (5 << 20), bookmark=job_event_pb2.Bookmark())
+            case "silence":
+                await asyncio.Event().wait()
+            case "reset":
+                yield Frame(reset=job_event_pb2.WatchReset())
+                async for frame in self._frames("", wanted):
+                    yield frame
+
+    # ---- what a test does to it ---------------------------------------------------------
+
+    async def compact(self) -> None:
+        """Replace the store: no cursor of before is valid, and jobs count from 1 again."""
+        self._epoch += 1
+        self._history.clear()
+        for job in self.jobs.values():
+            job.rev = 1
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def stop(self) -> None:
+        """End all work."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # ---- work ---------------------------------------------------------------------------
+
+    def _check(self, spec: job_pb2.JobSpec) -> None:
+        if spec.WhichOneof("kind") == "loop" and spec.loop.length_seconds > 36_000:
+            raise InvalidField("A loop lasts up to ten hours.", fields={"length": "up to 36000"})
+        if spec.WhichOneof("kind") != "generate":
+            return
+        parameters = spec.generate.parameters
+        if not 0 < len(parameters.prompt) <= 2000:
+            raise InvalidPrompt(f"The prompt has {len(parameters.prompt)} characters.")
+        if parameters.duration_seconds > 600:
+            raise InvalidField(
+                "The composer makes up to 600 seconds.",
+                fields={"spec.generate.parameters.duration_seconds": "must be 5 to 600"},
+            )
+        if spec.generate.engine not in {"", "composer"}:
+            raise ModelNotFound(f"There is no engine {spec.generate.engine!r}.")
+
+    async def _accept(self, spec: job_pb2.JobSpec, retry_of: str = "") -> job_pb2.Job:
+        self.created += 1
+        job = job_pb2.Job(
+            job_id=f"job{self.created}",
+            state=job_pb2.Job.STATE_QUEUED,
+            spec=spec,
+            max_attempts=3,
+            retry_of=retry_of,
+        )
+        job.create_time.GetCurrentTime()
+        self.jobs[job.job_id] = job
+        self._cancelled[job.job_id] = asyncio.Event()
+        await self._change(job)
+        task = asyncio.create_task(self._work(job))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return job
+
+    async def _work(self, job: job_pb2.Job) -> None:
+        await asyncio.sleep(STEP_S)
+        job.start_time.GetCurrentTime()
+        job.attempt = 1
+        await self._change(job, state=job_pb2.Job.STATE_RUNNING)
+        prompt = job.spec.generate.parameters.prompt
+        step = 0
+        endless = prompt in {"hang", "stubborn"}
+        while endless or step < STEPS:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._cancelled[job.job_id].wait(), STEP_S)
+            if prompt == "stubborn":
+                await asyncio.sleep(STEP_S)
+            elif self._cancelled[job.job_id].is_set():
+                await self._end(job, job_pb2.Job.STATE_CANCELLED)
+                return
+            step = min(step + 1, STEPS - 1) if endless else step + 1
+            await self._progress(job, step)
+        if prompt.startswith("fail "):
+            reason = by_reason(prompt.removeprefix("fail "))
+            job.error.CopyFrom(to_error_proto(reason(f"It failed: {reason.reason}.")))
+            await self._end(job, job_pb2.Job.STATE_FAILED)
+            return
+        self._finish(job)
+        await self._end(job, job_pb2.Job.STATE_SUCCEEDED)
+
+    def _finish(self, job: job_pb2.Job) -> None:
+        if job.spec.WhichOneof("kind") != "export":
+            job.result.track_ids.append(f"track{job.job_id.removeprefix('job')}")
+            return
+        path = f"/v1/artifacts/{job.job_id}/1/export.flac"
+        content = bytes(range(256)) * 4000
+        self._made[path] = content if not self.faults.wrong_bytes else content[::-1]
+        download = job.result.downloads.add(path=path, file_name="Rainy Night.flac")
+        download.artifact.CopyFrom(
+            audio_pb2.Artifact(
+                key=path[4:],
+                sha256=_sha256(content),
+                size_bytes=len(content),
+                media_type="audio/flac",
+            )
+        )
+
+    async def _progress(self, job: job_pb2.Job, step: int) -> None:
+        job.progress.CopyFrom(
+            progress_pb2.Progress(
+                stage="rendering", step=step, steps=STEPS, fraction=step / STEPS, detail="chorus"
+            )
+        )
+        if step > 1:
+            job.progress.eta.FromMilliseconds(int((STEPS - step) * STEP_S * 1000))
+        job.rev += 1
+        await self._append(job, progressed=job.progress)
+
+    async def _end(self, job: job_pb2.Job, state: job_pb2.Job.State.ValueType) -> None:
+        job.end_time.GetCurrentTime()
+        await self._change(job, state=state)
+
+    async def _change(
+        self, job: job_pb2.Job, state: job_pb2.Job.State.ValueType | None = None
+    ) -> None:
+        if state is not None:
+            job.state = state
+        job.rev += 1
+        await self._append(job, changed=job)
+
+    async def _append(self, job: job_pb2.Job, **what: object) -> None:
+        event = job_event_pb2.JobEvent(job_id=job.job_id, rev=job.rev)
+        for name, value in what.items():
+            getattr(event, name).CopyFrom(value)
+        async with self._changed:
+            self._history.append(event)
+            self._changed.notify_all()
+
+    # ---- watching -----------------------------------------------------------------------
+
+    async def _frames(self, cursor: str, wanted: set[str]) -> AsyncGenerator[Frame, None]:
+        epoch = self._epoch
+        if cursor:
+            its_epoch, _, position = cursor.partition(".")
+            if int(its_epoch) != epoch:
+                raise WatchCursorCompacted("The cursor is of another store.")
+            at = int(position)
+            if self.faults.repeat_events:
+                at = max(0, at - 1)
+        else:
+            at = len(self._history)
+            for job in [job for job in self.jobs.values() if not wanted or job.job_id in wanted]:
+                yield Frame(snapshot=job_event_pb2.JobsSnapshot(jobs=[job]))
+            yield Frame(cursor=f"{epoch}.{at}", snapshot=job_event_pb2.JobsSnapshot(complete=True))
+        while True:
+            async with self._changed:
+                await self._changed.wait_for(
+                    lambda: self._epoch != epoch or len(self._history) > at  # noqa: B023  # now
+                )
+                if self._epoch != epoch:
+                    raise StoreUnavailable("The store was replaced.")
+                event = self._history[at]
+            at += 1
+            if not wanted or event.job_id in wanted:
+                frame = Frame(
+                    cursor=f"{epoch}.{at}", events=job_event_pb2.JobEvents(events=[event])
+                )
+                yield frame
+                if self.faults.repeat_events:
+                    yield frame
+
+    def _get(self, job_id: str) -> job_pb2.Job:
+        if job_id not in self.jobs:
+            raise JobNotFound(f"There is no job {job_id}.")
+        return self.jobs[job_id]
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+
+from musicgen.api.jobs.v1 import job_event_pb2, job_pb2, job_service_pb2
+from musicgen.api.progress.v1 import progress_pb2
+from musicgen.client.view import Change, JobsView, Kind
+
+pytestmark = pytest.mark.unit
+
+Frame = job_service_pb2.WatchJobsResponse
+Job = job_pb2.Job
+Event = job_event_pb2.JobEvent
+
+
+def job(job_id: str, rev: int, state: job_pb2.Job.State.ValueType = Job.STATE_RUNNING) -> Job:
+    """Make a job."""
+    return Job(job_id=job_id, rev=rev, state=state)
+
+
+def changed(job_id: str, rev: int) -> Event:
+    """Make an event of a new state; the message inside does not count revs itself."""
+    return Event(job_id=job_id, rev=rev, changed=Job(job_id=job_id, state=Job.STATE_RUNNING))
+
+
+def progressed(job_id: str, rev: int, fraction: float = 0.5) -> Event:
+    """Make an event of progress."""
+    return Event(job_id=job_id, rev=rev, progressed=progress_pb2.Progress(fraction=fraction))
+
+
+def deleted(job_id: str, rev: int) -> Event:
+    """Make an event of a deletion."""
+    return Event(job_id=job_id, rev=rev, deleted=job_event_pb2.JobDeleted())
+
+
+def page(*jobs: Job) -> Frame:
+    """Make a page of a snapshot that is not the last."""
+    return Frame(snapshot=job_event_pb2.JobsSnapshot(jobs=jobs))
+
+
+def last_page(cursor: str, *jobs: Job) -> Frame:
+    """Make the last page of a snapshot."""
+    return Frame(cursor=cursor, snapshot=job_event_pb2.JobsSnapshot(jobs=jobs, complete=True))
+
+
+def events(cursor: str, *items: Event) -> Frame:
+    """Make a frame of events."""
+    return Frame(cursor=cursor, events=job_event_pb2.JobEvents(events=items))
+
+
+def synced(*jobs: Job) -> JobsView:
+    """Make a view that has read a snapshot."""
+    view = JobsView()
+    view.apply(last_page("c0", *jobs))
+    return view
+
+
+def summary(changes: tuple[Change, ...]) -> list[tuple[Kind, str, int]]:
+    """Reduce changes to what is compared."""
+    return [(change.kind, change.job.job_id, change.job.rev) for change in changes]
+
+
+def test_a_snapshot_counts_when_its_last_page_is_there() -> None:
+    """Pages of it alone change nothing, not even the cursor."""
+    view = JobsView()
+    assert not view.apply(page(job("a", 1))).changes
+    assert (dict(view.jobs), view.cursor, view.synced) == ({}, "", False)
+    applied = view.apply(last_page("c1", job("b", 2)))
+    assert applied.synced
+    assert summary(applied.changes) == [(Kind.CHANGED, "a", 1), (Kind.CHANGED, "b", 2)]
+    assert (set(view.jobs), view.cursor, view.synced) == ({"a", "b"}, "c1", True)
+
+
+def test_pages_before_a_disconnect_are_forgotten() -> None:
+    """The next connection sends them all again."""
+    view = JobsView()
+    view.apply(page(job("a", 1)))
+    view.disconnected()
+    view.apply(last_page("c1", job("b", 1)))
+    assert set(view.jobs) == {"b"}
+
+
+def test_an_event_applies_only_if_its_rev_is_greater() -> None:
+    """Older and equal revs are what was known already."""
+    view = synced(job("a", 5))
+    applied = view.apply(
+        events("c1", changed("a", 4), changed("a", 5), progressed("a", 5), changed("a", 6))
+    )
+    assert summary(applied.changes) == [(Kind.CHANGED, "a", 6)]
+    assert view.cursor == "c1"
+
+
+def test_revs_may_leap() -> None:
+    """Coalesced progress leaves gaps."""
+    view = synced(job("a", 5))
+    assert summary(view.apply(events("c1", progressed("a", 40))).changes) == [
+        (Kind.PROGRESSED, "a", 40)
+    ]
+
+
+def test_progress_keeps_all_else() -> None:
+    """Only progress and rev are replaced, and what was read before stays as it was."""
+    view = synced(job("a", 1, Job.STATE_CANCELLING))
+    before = view.jobs["a"]
+    view.apply(events("c1", progressed("a", 2, 0.25)))
+    after = view.jobs["a"]
+    assert (after.state, after.rev, after.progress.fraction) == (Job.STATE_CANCELLING, 2, 0.25)
+    assert (before.rev, before.HasField("progress")) == (1, False)
+
+
+def test_progress_of_an_unknown_job_says_nothing() -> None:
+    """It is from a job that was gone before the snapshot."""
+    view = synced()
+    assert not view.apply(events("c1", progressed("a", 3))).changes
+    assert not view.jobs
+
+
+def test_the_deleted_stays_deleted() -> None:
+    """A replay of older events does not bring it back; a newer job of that id does come."""
+    view = synced(job("a", 5))
+    assert summary(view.apply(events("c1", deleted("a", 6))).changes) == [(Kind.DELETED, "a", 5)]
+    assert not view.apply(
+        events("c2", changed("a", 5), progressed("a", 6), deleted("a", 6))
+    ).changes
+    assert not view.jobs
+    view.apply(last_page("c3", job("a", 1)))
+    assert view.jobs["a"].rev == 1
+
+
+def test_a_bookmark_moves_only_the_cursor() -> None:
+    """It is a sign of life."""
+    view = synced(job("a", 1))
+    applied = view.apply(Frame(cursor="c9", bookmark=job_event_pb2.Bookmark()))
+    assert (applied.changes, applied.synced, view.cursor) == ((), False, "c9")
+
+
+def test_a_frame_of_the_future_moves_only_the_cursor() -> None:
+    """A body that this version does not know does no harm."""
+    view = synced(job("a", 1))
+    assert not view.apply(Frame(cursor="c9")).changes
+    assert view.cursor == "c9"
+
+
+def test_a_reset_leaves_no_cursor_until_the_snapshot() -> None:
+    """A disconnect in between leads to a snapshot, never to a gap."""
+    view = synced(job("a", 5), job("b", 1))
+    view.apply(Frame(reset=job_event_pb2.WatchReset()))
+    view.apply(page(job("a", 7)))
+    assert (view.cursor, view.synced) == ("", False)
+    applied = view.apply(last_page("c1", job("c", 1)))
+    assert summary(applied.changes) == [
+        (Kind.DELETED, "b", 1),
+        (Kind.CHANGED, "a", 7),
+        (Kind.CHANGED, "c", 1),
+    ]
+
+
+def test_a_snapshot_wins_over_greater_revs() -> None:
+    """After the store was replaced, jobs count from 1 again."""
+    view = synced(job("a", 50))
+    view.restart()
+    applied = view.apply(last_page("d1", job("a", 2)))
+    assert summary(applied.changes) == [(Kind.CHANGED, "a", 2)]
+    assert summary(view.apply(events("d2", changed("a", 3))).changes) == [(Kind.CHANGED, "a", 3)]
+
+
+def test_what_a_snapshot_only_repeats_is_no_change() -> None:
+    """A reconnect does not make everything blink."""
+    view = synced(job("a", 5), job("b", 2))
+    view.restart()
+    applied = view.apply(last_page("c1", job("a", 5), job("b", 3)))
+    assert applied.synced
+    assert summary(applied.changes) == [(Kind.CHANGED, "b", 3)]
+
+
+def test_any_overlap_of_replays_ends_in_the_same_view() -> None:
+    """Whatever is sent again from any point on, each event counts once and in order."""
+    rng = random.Random(7)  # noqa: S311  # repeatable, no secret
+    history = [changed("a", 1), changed("b", 1)]
+    history += [progressed(rng.choice("ab"), 0) for _ in range(30)]
+    history += [changed("a", 0), deleted("b", 0)]
+    revs = {"a": itertools.count(1), "b": itertools.count(1)}
+    for event in history:
+        event.rev = next(revs[event.job_id])
+    for _ in range(50):
+        view, at = synced(), 0
+        seen: list[Change] = []
+        while at < len(history):
+            start = rng.randint(0, at)
+            end = rng.randint(start, len(history)) if rng.random() < 0.9 else len(history)
+            seen += view.apply(events(f"c{end}", *history[start:end])).changes
+            at = max(at, end)
+        assert set(view.jobs) == {"a"}
+        for job_id in "ab":
+            order = [c.job.rev for c in seen if c.job.job_id == job_id and c.kind != Kind.DELETED]
+            assert order == sorted(set(order))
+        assert sum(change.kind is Kind.DELETED for change in seen) == 1

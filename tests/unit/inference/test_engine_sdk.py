@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from musicgen.api.engine.v1 import engine_pb2
+from musicgen.engine import determinism
+from musicgen.engine.base import MIX_FILE, Generation, Parameters, Report
+from musicgen.engine.convert import (
+    dict_from_struct,
+    generation_from_proto,
+    generation_to_proto,
+    manifest_from_proto,
+    manifest_to_proto,
+    parameters_from_proto,
+    parameters_to_proto,
+    struct_from_dict,
+)
+from musicgen.engine.host import load_engine
+from musicgen.engine.threaded import ThreadedWork
+from musicgen.engine.waiting import to_the_end
+from musicgen.engine.worker import EngineWorker
+from musicgen.errors import Cancelled, DiskFull, EngineCrashed, InvalidField, OutOfMemory
+from musicgen.progress import Progress
+from musicgen.testing.fake_engine import MANIFEST, FakeEngine, Script, expected_samples
+from musicgen.testing.signals import sine
+
+pytestmark = pytest.mark.unit
+
+
+def test_values_survive_the_wire() -> None:
+    """Manifest, parameters and result are the same after a round trip."""
+    assert manifest_from_proto(manifest_to_proto(MANIFEST)) == MANIFEST
+    parameters = Parameters(
+        "p", "l", 12.5, 0, {"a": [1, 2.5, None, True, {"b": "c"}], "n": -3, "big": 2**60}
+    )
+    assert parameters_from_proto(parameters_to_proto(parameters)) == parameters
+    made = Generation("t", "g", 82.0, "A minor", (10, 20), {"plan": {"bars": 8}})
+    assert generation_from_proto(generation_to_proto(made, "mix.wav")) == (made, "mix.wav")
+    bare = Generation("t")
+    assert generation_from_proto(generation_to_proto(bare, "m")) == (bare, "m")
+
+
+def test_whole_numbers_come_back_whole() -> None:
+    """A Struct knows doubles only; 4 is an int again, so that range(bars) works."""
+    back = dict_from_struct(struct_from_dict({"bars": 4, "swing": 0.5, "flag": False}))
+    assert back == {"bars": 4, "swing": 0.5, "flag": False}
+    assert {name: type(value) for name, value in back.items()} == {
+        "bars": int,
+        "swing": float,
+        "flag": bool,
+    }
+
+
+def test_refuses_what_is_no_json() -> None:
+    """Decisions must be plain values: anything else is a defect of the engine."""
+    with pytest.raises(TypeError, match="ndarray"):
+        struct_from_dict({"x": np.zeros(2)})
+
+
+def test_absent_seed() -> None:
+    """Parameters without a seed are not complete; a seed of 0 is."""
+    message = engine_pb2.GenerationParameters(prompt="p")
+    with pytest.raises(InvalidField) as caught:
+        parameters_from_proto(message, at="spec.parameters")
+    assert list(caught.value.fields) == ["spec.parameters.seed"]
+    message.seed = 0
+    assert parameters_from_proto(message).seed == 0
+
+
+@pytest.mark.parametrize("names", [[], ["../x"], [""], [".."], ["a", "b"]])
+def test_result_without_a_plain_mix(names: list[str]) -> None:
+    """A host can't point outside its scratch folder, nor leave the mix out."""
+    role = engine_pb2.GeneratedFile.ROLE_MIX
+    files = [engine_pb2.GeneratedFile(name=name, role=role) for name in names]
+    with pytest.raises(EngineCrashed):
+        generation_from_proto(engine_pb2.Generation(files=files))
+
+
+async def test_threaded_work_reports_and_returns() -> None:
+    """Stages get through, fast reports are thinned, the result is there at the end."""
+
+    def work(report: Report) -> int:
+        for stage in ("a", "b"):
+            for step in range(200):
+                report(Progress(stage, step, 200, 0.0))
+                time.sleep(0.001)
+        return 42
+
+    threaded = ThreadedWork(work, interval_s=0.05)
+    seen = [progress async for progress in threaded.run()]
+    assert threaded.result == 42
+    assert {progress.stage for progress in seen} == {"a", "b"}
+    assert 4 <= len(seen) < 60
+
+
+async def test_threaded_work_raises() -> None:
+    """What the work raises is raised to the reader; even sys.exit() ends only the work."""
+
+    def fail(report: Report) -> None:
+        report(Progress("a", 0, 1, 0.0))
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        [_ async for _ in ThreadedWork(fail).run()]
+    with pytest.raises(RuntimeError, match="SystemExit"):
+        [_ async for _ in ThreadedWork(lambda report: sys.exit(1)).run()]  # noqa: ARG005  # the shape of work
+
+
+async def test_threaded_work_is_cancelled_and_awaited() -> None:
+    """A reader that leaves makes the next report raise, and waits for the thread's end."""
+    ended = threading.Event()
+
+    def work(report: Report) -> None:
+        try:
+            while True:
+                report(Progress("a", 0, 1, 0.0))
+                time.sleep(0.01)
+        except Cancelled:
+            time.sleep(0.1)
+            ended.set()
+            raise
+
+    steps = ThreadedWork(work).run()
+    await anext(steps)
+    await steps.aclose()
+    assert ended.is_set()
+
+
+async def test_to_the_end_outlasts_cancellation() -> None:
+    """Cleaning up goes on under repeated cancellation, which is raised afterwards."""
+    done = asyncio.Event()
+
+    async def clean() -> None:
+        await asyncio.sleep(0.1)
+        done.set()
+
+    task = asyncio.create_task(to_the_end(clean()))
+    for _ in range(3):
+        await asyncio.sleep(0.01)
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert done.is_set()
+
+
+def parameters(**options: object) -> Parameters:
+    """Parameters with this script."""
+    return Parameters("a tone", "", 0.5, 3, options)
+
+
+async def test_worker_runs_the_engine(tmp_path: Path) -> None:
+    """The worker yields progress, then what was made; the mix is in the scratch folder."""
+    worker = EngineWorker(FakeEngine(Script(steps=2)))
+    events = [event async for event in worker.generate(parameters(), tmp_path)]
+    assert isinstance(events[0], Progress)
+    assert isinstance(events[-1], Generation)
+    assert (tmp_path / MIX_FILE).is_file()
+
+
+@pytest.mark.parametrize(
+    ("fail_with", "error"),
+    [("MEMORY", OutOfMemory), ("DISK", DiskFull), ("OUT_OF_MEMORY", OutOfMemory)],
+)
+async def test_worker_names_shortages(
+    tmp_path: Path, fail_with: str, error: type[Exception]
+) -> None:
+    """Running out of memory or disk has its own reason, whoever noticed."""
+    worker = EngineWorker(FakeEngine())
+    with pytest.raises(error):
+        async for _ in worker.generate(parameters(fail_at=1, fail_with=fail_with), tmp_path):
+            pass
+
+
+async def test_worker_does_one_at_a_time(tmp_path: Path) -> None:
+    """A second generation begins when the first has ended, cancelled or not."""
+    worker = EngineWorker(FakeEngine())
+    first = worker.generate(parameters(steps=100, step_s=0.02), tmp_path)
+    await anext(first)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(worker.idle(), 0.1)
+    await first.aclose()
+    async with contextlib.aclosing(worker.generate(parameters(), tmp_path)) as second:
+        assert [event async for event in second]
+
+
+def test_load_engine() -> None:
+    """A reference names a class of engines, nothing else."""
+    assert load_engine("musicgen.testing.fake_engine:FakeEngine") is FakeEngine
+    for wrong in ("musicgen.testing.fake_engine:Script", "musicgen.testing.fake_engine"):
+        with pytest.raises(ValueError, match="Engine"):
+            load_engine(wrong)
+
+
+def test_sine_is_what_it_says() -> None:
+    """The sine has its frequency and level, and a piece of it is the same piece."""
+    tone = sine(441.0, 44_100)
+    spectrum = np.abs(np.fft.rfft(tone[:, 0]))
+    assert int(spectrum.argmax()) == 441
+    assert tone.dtype == np.float32
+    assert np.abs(tone).max() == 0.5
+    assert (tone[1000:2000] == sine(441.0, 1000, start_frame=1000)).all()
+    assert (expected_samples(0, 0.1) != expected_samples(1, 0.1)).any()
+
+
+def test_pinned_variables() -> None:
+    """What is pinned depends on the machine and on numpy's names for its kernels."""
+    new = determinism.variables("x86_64-v3", "2.4.6")
+    old = determinism.variables("x86_64-v3", "2.3.1")
+    weak = determinism.variables("x86_64", "2.4.6")
+    arm = determinism.variables("aarch64", "2.4.6")
+    assert "X86_V4" in new["NPY_DISABLE_CPU_FEATURES"]
+    assert "AVX512_SKX" in old["NPY_DISABLE_CPU_FEATURES"]
+    assert new["OPENBLAS_CORETYPE"] == "Haswell"
+    assert "OPENBLAS_CORETYPE" not in weak  # Haswell's kernels would crash there
+    assert set(arm) == {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"}
+
+
+def test_cpu_flags(tmp_path: Path) -> None:
+    """Flags are read where Linux has them; elsewhere there are none."""
+    (tmp_path / "cpuinfo").write_text("processor : 0\nflags\t\t: fpu avx2 fma\n\nflags: x\n")
+    assert determinism._cpu_flags(tmp_path / "cpuinfo") == {"fpu", "avx2", "fma"}
+    assert determinism._cpu_flags(tmp_path / "nowhere") == frozenset()
+
+
+def test_pin_must_come_first() -> None:
+    """Pinning after numpy was loaded is refused: it would do nothing."""
+    with pytest.raises(RuntimeError, match="numpy"):
+        determinism.pin()
+
+
+@pytest.mark.parametrize(
+    "outside",
+    [{}, {"NPY_DISABLE_CPU_FEATURES": "AVX512_ICL"}, {"OPENBLAS_CORETYPE": "SkylakeX"}],
+)
+def test_same_results_at_every_level(outside: dict[str, str]) -> None:
+    """Whatever the machine could do beyond AVX2, and whatever was set outside, a pinned
+    process loads numpy without a warning and computes the same."""
+    program = (
+        "from musicgen.engine.determinism import pin; pin();"
+        "import hashlib, numpy as np; x = np.linspace(0.01, 80, 300_001);"
+        "a = np.sin(np.arange(90_000.0)).reshape(300, 300);"
+        "f = x.astype('f4'); parts = np.exp(x), np.log1p(x), np.tanh(f), a @ a.T, f @ f;"
+        "print(hashlib.sha256(b''.join(np.asarray(p).tobytes() for p in parts)).hexdigest())"
+    )
+
+    def digest(extra: dict[str, str]) -> str:
+        ran = subprocess.run(
+            [sys.executable, "-W", "error", "-c", program],
+            env={**os.environ, **extra},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert ran.stderr == ""
+        return ran.stdout
+
+    assert digest(outside) == digest({})
+
+
+def test_runtime_names_the_machine() -> None:
+    """The recipe can say what the samples depend on."""
+    runtime = determinism.runtime()
+    assert runtime["numpy_version"] == np.__version__
+    assert runtime["device_class"] == "cpu"
+
+
+def test_engine_sdk_is_light() -> None:
+    """A host can pin numpy because nothing of the SDK loads it."""
+    program = (
+        "import sys, musicgen.engine.host, musicgen.engine.client; sys.exit('numpy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_manifest_is_immutable() -> None:
+    """A manifest can be shared."""
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        MANIFEST.name = "x"  # type: ignore[misc]  # that is the point

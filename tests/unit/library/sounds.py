@@ -1,0 +1,63 @@
+"""Audio with a known truth, as artifacts of a job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from musicgen.artifacts import ArtifactStore, sha256_of
+from musicgen.audio.codecs import AudioWriter, Format
+from services.library.library import Produced
+from services.library.track import LoopPoints
+
+RATE_HZ = 44_100
+
+
+def tone(frames: int, *, hz: float = 220.0) -> npt.NDArray[np.float32]:
+    """Return a stereo tone of shape [frames, 2], half of full scale."""
+    t = np.arange(frames) / RATE_HZ
+    left = 0.5 * np.sin(2 * np.pi * hz * t)
+    return np.stack([left, left[::-1]], axis=1).astype(np.float32)
+
+
+def write(
+    path: Path, format: Format, frames: int, *, bits: int = 16, hz: float = 220.0, channels: int = 2
+) -> Path:
+    """Write a tone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with AudioWriter(path, format, RATE_HZ, channels, bits=bits) as writer:
+        writer.write(tone(frames, hz=hz)[:, :channels])
+    return path
+
+
+def samples(path: Path) -> npt.NDArray[np.int32]:
+    """Decode a file, of shape [frames, channels]."""
+    decoded: npt.NDArray[np.int32] = soundfile.read(path, dtype="int32", always_2d=True)[0]
+    return decoded
+
+
+def produced(
+    store: ArtifactStore,
+    job_id: str = "job-1",
+    *,
+    format: Format = Format.FLAC,
+    frames: int = 2 * RATE_HZ + 17,
+    title: str = "Rainy Night",
+    bits: int = 16,
+) -> Produced:
+    """Make an artifact of a job, with everything known of it."""
+    key = f"{store.job_prefix(job_id, 1)}/mix.{format.extension}"
+    path = write(store.path(key), format, frames, bits=bits)
+    return Produced(
+        artifact_key=key,
+        sha256=sha256_of(path),
+        title=title,
+        genre="lofi",
+        recipe={"engine": "composer", "prompt": "warm lofi, café", "seed": 7},
+        tempo_bpm=82.5,
+        musical_key="A minor",
+        loop_points=LoopPoints(100, frames - 100),
+    )
