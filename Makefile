@@ -150,3 +150,9 @@ hooks: $(VENV)/dev.stamp ## Run the checks before every commit
 
 clean: ## Remove what was built, but no music
 	rm -rf build frontend/dist frontend/coverage frontend/node_modules $(VENV) .coverage* .mypy_cache .ruff_cache .pytest_cache
+
+## ---- measurements -----------------------------------------------------------------
+
+.PHONY: bench-latency
+bench-latency: setup browser ## Click → progress and event → screen in a browser, beside a 1 s poll
+	musicgen up --quiet --port 0 --data "$$(mktemp -d)" --exec python -m bench.latency

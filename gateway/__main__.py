@@ -1,5 +1,6 @@
 """`python -m gateway render --out FILE` writes the configuration; `python -m gateway run`
-writes it and becomes Envoy. Settings come from MUSICGEN_… variables."""
+writes it and becomes Envoy; `python -m gateway ready` asks the running one. Settings
+come from MUSICGEN_… variables."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import argparse
 import json
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -24,12 +26,15 @@ def main() -> int:
     render.add_argument("--out", type=Path, required=True)
     run = commands.add_parser("run", help="become Envoy")
     run.add_argument("--out", type=Path, help="where to keep the configuration")
+    commands.add_parser("ready", help="exit with 0 if the running gateway is ready")
     arguments = parser.parse_args()
     try:
         settings = load(Settings, os.environ)
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
+    if arguments.command == "ready":
+        return 0 if is_ready(settings.admin_socket) else 1
     out = arguments.out or Path(tempfile.mkdtemp(prefix="musicgen-gateway-")) / "envoy.json"
     write(settings, out)
     if arguments.command == "run":
@@ -47,6 +52,18 @@ def write(settings: Settings, out: Path) -> None:
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump(build(settings), file, indent=1)
     temporary.replace(out)
+
+
+def is_ready(admin_socket: Path) -> bool:
+    """Ask Envoy, over its admin socket, whether it serves."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(2)
+            connection.connect(str(admin_socket))
+            connection.sendall(b"GET /ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            return connection.recv(64).startswith(b"HTTP/1.1 200 ")
+    except OSError:
+        return False
 
 
 def find_envoy() -> str | None:

@@ -314,6 +314,7 @@ class ClaimLost(Conflict):
     """Another worker holds the job now."""
 
     reason = "CLAIM_LOST"
+    default_remedy = "Stop this work; the newer claim goes on with the job."
 
 
 class EditConflict(Conflict):

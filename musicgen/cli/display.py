@@ -8,6 +8,7 @@ from typing import Any, Protocol, Self
 
 from rich.console import RenderableType
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from musicgen.api.jobs.v1 import job_pb2
@@ -124,8 +125,8 @@ def progress_bars() -> Progress:
     class Plain(ProgressColumn):
         """A field that came from elsewhere, taken literally."""
 
-        def __init__(self, name: str, style: str) -> None:
-            super().__init__()
+        def __init__(self, name: str, style: str, column: Column) -> None:
+            super().__init__(column)
             self._name, self._style = name, style
 
         def render(self, task: Task) -> RenderableType:
@@ -133,10 +134,12 @@ def progress_bars() -> Progress:
 
     return Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=28),
+        BarColumn(bar_width=24, table_column=Column(min_width=10)),
         Percent(),
-        Plain("stage", "cyan"),
-        Plain("eta", "dim"),
+        # The stage takes what the others leave: a bar in a narrow window is still a bar.
+        Plain("stage", "cyan", Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+        Plain("eta", "dim", Column(no_wrap=True, justify="right", min_width=9)),
+        expand=True,
         console=console(stderr=True),
         refresh_per_second=8,
     )

@@ -77,13 +77,15 @@ def report(error: StudioError, code: Exit, *, as_json: bool) -> None:
         return
 
     out = console(stderr=True)
-    lines = [Text.assemble(("Error: ", "bold red"), printable(error.message))]
+    asked_for = isinstance(error, Cancelled)  # then it is no error
+    lead = Text() if asked_for else Text("Error: ", "bold red")
+    lines = [lead.append(printable(error.message), "default")]
     for field, what in error.fields.items():
         if what not in error.message:
             lines.append(Text(f"  {printable(field)}: {printable(what)}"))
     if error.remedy:
         lines.append(Text(printable(error.remedy)))
-    if isinstance(error, StudioError) and error.reason != "CANCELLED":
+    if not asked_for:
         lines.append(Text(f"({error.reason})", "dim"))
     for line in lines:
         out.print(line, soft_wrap=True)

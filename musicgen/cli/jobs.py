@@ -57,7 +57,7 @@ def _list(shell: Shell, states: tuple[str, ...], limit: int) -> None:
             (
                 job.job_id,
                 job_state(job),
-                f"{job.progress.fraction:.0%}" if job.HasField("progress") else "",
+                share_of(job),
                 age(job),
                 job.spec.WhichOneof("kind") or "",
                 describe(job),
@@ -148,6 +148,13 @@ def describe(job: job_pb2.Job) -> str:
         case "export":
             return spec.export.track_id
     return ""
+
+
+def share_of(job: job_pb2.Job) -> str:
+    """Return the share that is done, if it was measured or is known."""
+    if job.state == job.STATE_SUCCEEDED:
+        return "100%"
+    return f"{job.progress.fraction:.0%}" if job.HasField("progress") else ""
 
 
 def age(job: job_pb2.Job) -> str:

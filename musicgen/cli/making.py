@@ -85,6 +85,7 @@ def describe(track: track_pb2.Track) -> str:
         parts.append(f"{track.tempo_bpm:g} bpm")
     if track.musical_key:
         parts.append(track.musical_key)
+    parts.append(f"track {track.track_id}")
     return ", ".join(parts)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -16,13 +17,16 @@ from rich.text import Text
 from musicgen.api.jobs.v1 import job_pb2
 from musicgen.cli.display import bar_of
 from musicgen.cli.exits import Exit
-from musicgen.cli.jobs import age, describe
+from musicgen.cli.jobs import age, describe, share_of
 from musicgen.cli.jsonable import job_state, job_to_json
 from musicgen.cli.output import STYLES, console, print_json, printable
 from musicgen.cli.shell import Shell, run_async, studio_options
 from musicgen.client.view import TERMINAL_STATES, Kind
 from musicgen.client.watch import Update
 from musicgen.errors import JobNotFound
+
+FIRST_CONTACT_S = 3.0
+"""How long the studio may be out of reach at the start; later it may for ever."""
 
 MOST_SHOWN = 20
 """Jobs that a live table holds: those under way first, then the newest."""
@@ -66,7 +70,12 @@ async def _follow(
 ) -> list[job_pb2.Job]:
     """Show updates until all of `job_ids` have ended; return them as they ended."""
     ended: dict[str, job_pb2.Job] = {}
+    begun_s = time.monotonic()
     async for update in updates:
+        if update.disconnected and not update.view.synced:
+            if time.monotonic() - begun_s > FIRST_CONTACT_S:
+                raise update.disconnected
+            continue
         show(update)
         for change in update.changes:
             if change.kind is not Kind.DELETED and change.job.state in TERMINAL_STATES:
@@ -132,8 +141,10 @@ def _table(jobs: list[job_pb2.Job]) -> Any:
         return job.state in TERMINAL_STATES, -job.create_time.ToNanoseconds()
 
     table = Table(box=None, header_style="bold", pad_edge=False, expand=True)
-    for heading in ("JOB", "STATE", "AGE", "DONE", "NOW", "LEFT"):
+    for heading in ("JOB", "STATE", "AGE", "DONE"):
         table.add_column(heading, no_wrap=True)
+    table.add_column("NOW", no_wrap=True, overflow="ellipsis", max_width=32)
+    table.add_column("LEFT", no_wrap=True)
     table.add_column("WHAT", no_wrap=True, overflow="ellipsis", ratio=1)
     for job in sorted(jobs, key=urgency)[:MOST_SHOWN]:
         bar, state = bar_of(job), job_state(job)
@@ -141,7 +152,7 @@ def _table(jobs: list[job_pb2.Job]) -> Any:
             job.job_id,
             Text(state, STYLES.get(state, "")),
             age(job),
-            f"{bar['completed']:.0%}" if bar["total"] else "",
+            share_of(job),
             Text(printable(bar["stage"] if state == "running" else ""), "cyan"),
             Text(bar["eta"].removesuffix(" left"), "dim"),
             Text(printable(describe(job))),

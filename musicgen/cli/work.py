@@ -39,11 +39,12 @@ Result = TypeVar("Result")
 
 class Interrupts:
     """While open, the first Ctrl-C sets `asked` instead of ending the program, and the
-    second ends the running task at once. SIGTERM is only ever the first: a launcher that
-    ends sends it right after the terminal's Ctrl-C."""
+    second ends the running task at once. SIGTERM asks too, but is no press: a launcher that
+    ends sends it together with the terminal's Ctrl-C."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
+        self._presses = 0
         self._task = asyncio.current_task()
 
     def __enter__(self) -> Self:
@@ -62,7 +63,8 @@ class Interrupts:
             asyncio.get_running_loop().remove_signal_handler(number)
 
     def _interrupt(self) -> None:
-        if self.asked.is_set() and self._task:
+        self._presses += 1
+        if self._presses > 1 and self._task:
             self._task.cancel()
         self.asked.set()
 
@@ -88,17 +90,24 @@ class Worker:
         """Run a job to its end. Ctrl-C cancels it. Raises WorkFailed if it fails."""
         job = await self.submit(spec)
         self._display.job(label, job)
+        away = False
 
         def changed(now: job_pb2.Job) -> None:
-            nonlocal job
-            job = now
+            nonlocal job, away
+            job, away = now, False
             self._display.job(label, now)
+
+        def disconnected(_: StudioError) -> None:
+            nonlocal away
+            if not away:
+                self._display.note("The studio is away; reconnecting …")
+            away = True
 
         waiting = asyncio.ensure_future(
             self._studio.wait(
                 job.job_id,
                 changed,
-                on_disconnect=lambda _: self._display.note("The studio is away; reconnecting …"),
+                on_disconnect=disconnected,
             )
         )
         interrupted = await self._interrupted(waiting)

@@ -167,7 +167,7 @@ class Studio:
             request.cursor = cursor
             return self._jobs.WatchJobs(request, metadata=tuple(self._headers.items()))
 
-        return follow(open_call, JobsView(), self._backoff, self._silence_s)
+        return follow(open_call, JobsView(), self._explain, self._backoff, self._silence_s)
 
     async def wait(
         self,
@@ -315,14 +315,15 @@ class Studio:
             except grpc.RpcError as caught:
                 error = from_rpc_error(caught)
                 if not isinstance(error, Unavailable) or attempt == attempts:
-                    raise self._explain(error, caught) from caught
+                    raise self._explain(caught) from caught
             finally:
                 call.cancel()  # a call that is only dropped is never freed
             await asyncio.sleep(error.retry_after_s or self._backoff.delay_s(attempt + 1))
         raise AssertionError("the last attempt returns or raises")
 
-    def _explain(self, error: StudioError, caught: grpc.RpcError) -> StudioError:
-        """Say it better where the studio itself said nothing."""
+    def _explain(self, caught: grpc.RpcError) -> StudioError:
+        """Rebuild the error of a call; say it better where the studio said nothing."""
+        error = from_rpc_error(caught)
         code, cause = caught.code(), caught.details() or ""
         if type(error) is ServiceUnavailable and not error.metadata:
             return unreachable(self.endpoint.address, cause)

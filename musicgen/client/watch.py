@@ -13,7 +13,6 @@ from musicgen.api.jobs.v1 import job_service_pb2
 from musicgen.client.backoff import Backoff
 from musicgen.client.view import Change, JobsView
 from musicgen.errors import MessageTooLarge, ServiceUnavailable, StudioError, WatchCursorCompacted
-from musicgen.rpc.status import from_rpc_error
 
 SILENCE_S = 30.0
 """A bookmark comes every 10 s; after three that did not come, the connection is dead."""
@@ -34,6 +33,9 @@ Call = Any
 Open = Callable[[str], Call]
 """Begins a watch at a cursor; an empty one asks for a snapshot."""
 
+Explain = Callable[[grpc.RpcError], StudioError]
+"""Says what a call ended with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Update:
@@ -51,7 +53,7 @@ class Update:
 
 
 async def follow(
-    open_call: Open, view: JobsView, backoff: Backoff, silence_s: float
+    open_call: Open, view: JobsView, explain: Explain, backoff: Backoff, silence_s: float
 ) -> AsyncGenerator[Update, None]:
     """Keep `view` up to date until the caller closes this.
 
@@ -72,7 +74,7 @@ async def follow(
         except TimeoutError:
             fault = ServiceUnavailable(f"The studio sent nothing for {silence_s:g} seconds.")
         except grpc.RpcError as error:
-            fault = from_rpc_error(error)
+            fault = explain(error)
             if error.code() in _HOPELESS or isinstance(fault, MessageTooLarge):
                 raise fault from error
         finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from musicgen.api.inference.v1 import inference_service_pb2, inference_service_p
 from musicgen.engine.convert import manifest_to_proto, parameters_from_proto, struct_from_dict
 from musicgen.rpc import log
 from musicgen.rpc.convert import artifact_to_proto, format_from_proto, progress_to_proto
+from musicgen.rpc.work import during
 from services.inference.engine_process import EngineProcess, State
 from services.inference.generator import Generator, Order, Produced
 
@@ -51,14 +51,11 @@ class InferenceServicer(inference_service_pb2_grpc.InferenceServiceServicer):
             parameters=parameters_from_proto(request.spec.parameters, at=_PARAMETERS),
             format=format_from_proto(request.spec.format),
         )
-        async with contextlib.aclosing(self._generator.run(order)) as events:
-            async for event in events:
-                if isinstance(event, Produced):
-                    result = _track(event)
-                    yield inference_service_pb2.GenerateResponse(result=result)
-                else:
-                    progress = progress_to_proto(event)
-                    yield inference_service_pb2.GenerateResponse(progress=progress)
+        async for event in during(context, self._generator.run(order)):
+            if isinstance(event, Produced):
+                yield inference_service_pb2.GenerateResponse(result=_track(event))
+            else:
+                yield inference_service_pb2.GenerateResponse(progress=progress_to_proto(event))
 
 
 async def _describe(engine: EngineProcess) -> inference_service_pb2.Engine:

@@ -54,9 +54,13 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
     async def _runner(self) -> str:
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                return "" if await self._store.workers() else "No worker runs; jobs wait."
+                if not await self._store.workers():
+                    return "No worker runs; jobs wait."
+                if not await self._store.engines():
+                    return "No engine has been announced yet."
         except (StoreUnavailable, TimeoutError):
             return "Unknown: the job store does not answer."
+        return ""
 
 
 async def _peer(channel: grpc.aio.Channel) -> str:

@@ -15,7 +15,8 @@ from musicgen.artifacts import ArtifactStore
 from musicgen.claims import ClaimGuard
 from musicgen.errors import InvalidField
 from musicgen.progress import Progress
-from musicgen.rpc.convert import format_from_proto, progress_to_proto
+from musicgen.rpc.convert import format_from_proto
+from musicgen.rpc.convert_progress import progress_to_proto
 from services.library import convert
 from services.library.export import Exporter
 from services.library.library import Library

@@ -117,6 +117,7 @@ class Uploads:
             # Also when the connection broke: the client goes on from here.
             if waiting and writer.owner is me:
                 await flush()
+        _check_owner(writer, me, upload_id)
         # A body without a range is the whole upload; a range says where the end is, or
         # that the client doesn't know it yet.
         whole = offset if chunk.end_byte is None else None

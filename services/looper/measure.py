@@ -16,6 +16,9 @@ LIKENESS_S = 3.0
 MIN_LIKENESS_S = 0.5
 
 LOUDNESS_S = 0.4
+LOUDNESS_LIMIT_DB = 3.0
+LOUDNESS_PROBES = 24
+LOUDNESS_SLACK = 1.25
 
 
 def measure(
@@ -76,13 +79,14 @@ def _waveform_correlation(reader: AudioReader, cycle: Cycle, crossfade_ms: float
 
 def loudness_step_db(reader: AudioReader, cycle: Cycle) -> float:
     """Return how much louder the music around the start is than around the end, in
-    decibels: what the ear gets at the seam against what the music would have done."""
+    decibels: what the ear gets at the seam against what the music would have done. If
+    the file ends with the cycle, its first stretch is compared with its last."""
     facts = reader.properties
     side = round(LOUDNESS_S * facts.sample_rate_hz)
     start, end = cycle.start_frame, cycle.end_frame
-    before = min(side, start)
-    after = min(side, facts.duration_frames - end)
-    if before + after >= side // 2:
+    if _has_surroundings(reader, cycle):
+        before = min(side, start)
+        after = min(side, facts.duration_frames - end)
         here = read_span(reader, start - before, start + after)
         there = read_span(reader, end - before, end + after)
     else:
@@ -90,6 +94,37 @@ def loudness_step_db(reader: AudioReader, cycle: Cycle) -> float:
         here = read_span(reader, start, start + side)
         there = read_span(reader, end - side, end)
     return _level_db(here) - _level_db(there)
+
+
+def loudness_limit_db(reader: AudioReader, cycle: Cycle) -> float:
+    """Return the loudness step up to which a seam is clean: LOUDNESS_LIMIT_DB, or, where
+    a cycle's first stretch had to be compared with its last, what the music itself does
+    from one stretch to the next (a downbeat is louder than the rest before it)."""
+    if _has_surroundings(reader, cycle):
+        return LOUDNESS_LIMIT_DB
+    side = min(round(LOUDNESS_S * reader.properties.sample_rate_hz), cycle.period_frames // 4)
+    stretch = min(8 * side, cycle.period_frames)  # long enough to hold a downbeat
+    places = np.linspace(cycle.start_frame, cycle.end_frame - stretch, LOUDNESS_PROBES)
+    largest = [
+        _largest_step_db(read_span(reader, int(place), int(place) + stretch), side)
+        for place in places
+    ]
+    # The places are samples, so the music does a little more than they show.
+    return max(LOUDNESS_LIMIT_DB, LOUDNESS_SLACK * float(np.percentile(largest, 90)))
+
+
+def _largest_step_db(samples: Samples, side: int) -> float:
+    """Return the largest step between adjacent stretches of `side` frames."""
+    power = np.square(samples, dtype=np.float64).mean(axis=1)
+    total = np.concatenate([[0.0], np.cumsum(power)])
+    level_db = 10 * np.log10((total[side:] - total[:-side]) / side + 1e-9)
+    return float(np.abs(level_db[side:] - level_db[:-side]).max(initial=0.0))
+
+
+def _has_surroundings(reader: AudioReader, cycle: Cycle) -> bool:
+    least = LOUDNESS_S * reader.properties.sample_rate_hz / 2
+    after = reader.properties.duration_frames - cycle.end_frame
+    return min(cycle.start_frame, 2 * least) + min(after, 2 * least) >= least
 
 
 def _level_db(samples: Samples) -> float:

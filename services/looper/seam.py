@@ -16,7 +16,6 @@ STRETCH_S = 0.5
 MARGIN_S = 0.005
 """The music's own steps this near to the seam are what the ear compares it with."""
 
-LOUDNESS_LIMIT_DB = 3.0
 NATURAL_MARGIN = 1.1
 
 
@@ -81,13 +80,18 @@ def blended_zone(reader: AudioReader, zone: Overlap) -> Samples:
 
 
 def inspect(
-    reader: AudioReader, cycle: Cycle, zone: Overlap, loudness_step_db: float
+    reader: AudioReader,
+    cycle: Cycle,
+    zone: Overlap,
+    *,
+    loudness_step_db: float,
+    loudness_limit_db: float,
 ) -> SeamReport:
     """Measure the seam as it is rendered against the track's own steps.
 
     It is clean if no sample-to-sample step in it exceeds the track's 99.9th percentile
     or what the music itself does beside it (a drum on the downbeat is no click), and
-    the loudness changes by no more than 3 dB.
+    the loudness changes by no more than its limit.
     """
     rate = reader.properties.sample_rate_hz
     margin = round(MARGIN_S * rate)
@@ -104,7 +108,7 @@ def inspect(
         crossfade_ms=1000 * zone.frames / rate,
         discontinuity_ratio=step / typical,
         loudness_step_db=loudness_step_db,
-        clean=step <= limit and abs(loudness_step_db) <= LOUDNESS_LIMIT_DB,
+        clean=step <= limit and abs(loudness_step_db) <= loudness_limit_db,
     )
 
 

@@ -20,8 +20,8 @@ from musicgen.claims import ClaimGuard
 from musicgen.errors import InvalidField
 from musicgen.progress import Progress
 from musicgen.rpc.convert import artifact_to_proto, format_from_proto, progress_to_proto
+from musicgen.rpc.work import during
 from services.looper import recipe
-from services.looper.calls import during
 from services.looper.finder import DEFAULT_CROSSFADE_MS
 from services.looper.loops import Candidate, Cycle, SeamReport
 from services.looper.threads import Finished, in_thread

@@ -96,7 +96,13 @@ def render_loop(order: Order, store: ArtifactStore, key: str, report: Report) ->
         )
         length_frames = round(order.length_s * facts.sample_rate_hz)
         plan = Plan(candidate.cycle, zone, length_frames, order.format)
-        seam_report = seam.inspect(reader, candidate.cycle, zone, candidate.loudness_step_db)
+        seam_report = seam.inspect(
+            reader,
+            candidate.cycle,
+            zone,
+            loudness_step_db=candidate.loudness_step_db,
+            loudness_limit_db=measure.loudness_limit_db(reader, candidate.cycle),
+        )
         source_bytes = order.source.stat().st_size
         file = render.render(reader, source_bytes, plan, store, key, meter=meter, report=report)
     properties = Properties(order.format, facts.sample_rate_hz, facts.channels, length_frames)

@@ -84,10 +84,7 @@ async def test_from_prompt_to_download(shared_studio: Studio, tmp_path: Path) ->
         await expect(track.get_by_test_id("waveform")).to_be_visible(timeout=LONG_MS)
 
         await track.get_by_test_id("play").click()
-        await page.wait_for_function(
-            "[...document.querySelectorAll('audio')].some(a => !a.paused && a.currentTime > 0.3)",
-            timeout=20_000,
-        )
+        await expect(track.get_by_test_id("time")).to_contain_text("0:01", timeout=20_000)
         await track.get_by_test_id("play").click()
 
         await track.get_by_test_id("edit-tags").click()

@@ -55,7 +55,7 @@ def test_every_format_has_the_tags(shared_studio: Studio, tmp_path: Path) -> Non
     assert made.returncode == 0, made.stderr
     tracks = json.loads(shared_studio.cli("tracks", "--json").stdout)
     track = (tracks["tracks"] if isinstance(tracks, dict) else tracks)[0]
-    track_id = track["trackId"]
+    track_id = track["track_id"]
     done = shared_studio.cli(
         "tracks",
         "edit",
@@ -100,7 +100,7 @@ def test_cancel_from_the_command_line(shared_studio: Studio) -> None:
     started = shared_studio.cli("generate", "drone", "--duration", "300", "--detach", "--json")
     assert started.returncode == 0, started.stderr
     job = json.loads(started.stdout)
-    job_id = job.get("jobId") or job["job"]["jobId"]
+    job_id = job["job"]["job_id"]
     assert shared_studio.cli("jobs", "cancel", job_id).returncode == 0
     watched = shared_studio.cli("watch", job_id, "--json", timeout_s=20)
-    assert "STATE_CANCELLED" in watched.stdout
+    assert "cancelled" in watched.stdout

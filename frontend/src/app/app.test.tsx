@@ -396,6 +396,20 @@ describe('the library', () => {
   });
 });
 
+describe('a library that was away', () => {
+  it('is read again by itself as soon as the studio is back', async () => {
+    memory.library.add({ trackId: 't1', title: 'Rainy Night' });
+    memory.library.down = true;
+    const { studio } = await openPage();
+    expect(await screen.findByText('The library is starting.')).toBeInTheDocument();
+    memory.library.down = false;
+    await happen(() => memory.jobs.drop());
+    act(() => studio.hub.poke());
+    expect(await screen.findByTestId('library-row')).toHaveTextContent('Rainy Night');
+    expect(screen.queryByText('The library is starting.')).toBeNull();
+  });
+});
+
 describe('the header', () => {
   it('says when the page is cut off, and when it is live again', async () => {
     const { studio } = await openPage();

@@ -25,11 +25,17 @@ function StudioPage() {
   const deck = useDeck();
   const [jobSlots, trackSlots] = useMemo(() => compose(deck), [deck]);
   return (
-    <Layout make={<CreateForm />}>
+    <Layout make={<CreateForm onAccepted={showBench} />}>
       <JobList slots={jobSlots} />
       <LibraryList slots={trackSlots} />
     </Layout>
   );
+}
+
+/** Where the form fills the screen, the new card would come up out of sight. */
+function showBench(): void {
+  if (window.matchMedia('(min-width: 64rem)').matches) return;
+  document.getElementById('bench')?.scrollIntoView({ behavior: 'smooth' });
 }
 
 function compose(deck: Deck): [JobSlots, TrackSlots] {

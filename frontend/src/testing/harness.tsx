@@ -6,16 +6,19 @@ import { createStudio, watchWhileShown } from '@/app/studio';
 import { applyKeptTheme } from '@/app/theme';
 import { ErrorReason } from '@/gen/musicgen/api/errors/v1/error_reason_pb';
 import { type Job, JobSpecSchema } from '@/gen/musicgen/api/jobs/v1/job_pb';
-import { lonelyTab } from '@/watch/tabs';
+import { browserTabs, lonelyTab } from '@/watch/tabs';
 import { createMemoryStudio, type MemoryStudio } from './memory-studio';
 import { sampleAudio } from './sample-audio';
 
 /**
  * The page on a studio in memory: `npm run dev`, then /harness.html. It is no input of
  * the build, so nothing of it is in the product.
+ * ?tabs=real joins the other tabs of this page in one watch.
  * ?scene=empty starts with nothing; ?scene=frozen leaves the work where it is.
  */
-const scene = new URLSearchParams(location.search).get('scene') ?? 'busy';
+const query = new URLSearchParams(location.search);
+const scene = query.get('scene') ?? 'busy';
+const tabs = query.has('tabs') ? browserTabs() : lonelyTab();
 const memory = createMemoryStudio();
 memory.jobs.onAccepted = (job) => {
   if (scene !== 'frozen') void work(memory, job);
@@ -26,7 +29,7 @@ const root = document.getElementById('root');
 const audio = document.createElement('audio');
 document.body.append(audio);
 applyKeptTheme();
-const studio = createStudio({ transport: memory.transport, tabs: lonelyTab(), audio });
+const studio = createStudio({ transport: memory.transport, tabs, audio });
 watchWhileShown(studio.hub);
 if (root !== null) createRoot(root).render(<App studio={studio} />);
 

@@ -14,6 +14,8 @@ export class MemoryLibrary {
   /** Calls of GetTrack that came, by track. */
   readonly gets: string[] = [];
   lists = 0;
+  /** Whether it refuses to list, as while it starts. */
+  down = false;
 
   /** Adds a track of so many seconds, newest so far. */
   add(part: NewTrack, seconds = 90): Track {
@@ -54,6 +56,9 @@ export class MemoryLibrary {
     return {
       listTracks: (request) => {
         this.lists += 1;
+        if (this.down) {
+          throw studioError(Code.Unavailable, 'SERVICE_UNAVAILABLE', 'The library is starting.');
+        }
         const from = Number(request.pageToken || '0');
         const size = request.pageSize || 50;
         const query = request.query.toLowerCase();

@@ -29,15 +29,17 @@ export function LitPath(props: {
       >
         {path}
       </svg>
-      <svg
-        className="absolute inset-0 size-full overflow-visible text-glow"
-        viewBox={box}
-        preserveAspectRatio="none"
-        aria-hidden="true"
-        style={{ clipPath: `inset(-2px ${(1 - props.lit) * 100}% -2px -2px)` }}
-      >
-        {path}
-      </svg>
+      {props.lit > 0 && (
+        <svg
+          className="absolute inset-0 size-full overflow-visible text-glow"
+          viewBox={box}
+          preserveAspectRatio="none"
+          aria-hidden="true"
+          style={{ clipPath: `inset(-2px ${(1 - props.lit) * 100}% -2px -2px)` }}
+        >
+          {path}
+        </svg>
+      )}
     </div>
   );
 }

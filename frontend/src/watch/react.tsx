@@ -1,4 +1,11 @@
-import { createContext, type ReactNode, useContext, useSyncExternalStore } from 'react';
+import {
+  createContext,
+  type ReactNode,
+  useContext,
+  useEffect,
+  useEffectEvent,
+  useSyncExternalStore,
+} from 'react';
 import type { JobsView } from './fold';
 import type { JobsStore } from './jobs-store';
 import type { Connection } from './watch-client';
@@ -29,4 +36,13 @@ export function useConnection(): Connection {
     (listener) => store.subscribe(listener),
     () => store.connection,
   );
+}
+
+/** Does something each time the studio is reached again: what failed meanwhile is tried anew. */
+export function useOnLive(onLive: () => void): void {
+  const live = useConnection() === 'live';
+  const run = useEffectEvent(onLive);
+  useEffect(() => {
+    if (live) run();
+  }, [live]);
 }

@@ -15,7 +15,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from gateway.__main__ import command, find_envoy, write
+from gateway.__main__ import command, find_envoy, is_ready, write
 from musicgen.api.engine.v1 import engine_pb2
 from musicgen.api.inference.v1 import inference_service_pb2
 from musicgen.api.jobs.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
@@ -372,7 +372,11 @@ def test_uploads_stream_through(gateway: Gateway) -> None:
             b"PUT /v1/uploads/first HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n"
             + b"y" * 1000
         )
-        assert b'{"first":' in connection.recv(4096)
+        early = b""
+        while not early.endswith(b"}"):
+            early += (chunk := connection.recv(4096))
+            assert chunk, early
+        assert b'{"first":' in early
 
 
 def test_uploads_over_two_gibibytes_are_refused_at_once(gateway: Gateway) -> None:
@@ -426,6 +430,8 @@ def test_a_taken_port_is_not_shared(gateway: Gateway, tmp_path: Path) -> None:
 def test_admin_is_a_private_socket(gateway: Gateway) -> None:
     """Metrics are on a Unix socket that only this user can open; nothing else listens."""
     assert gateway.admin_socket.stat().st_mode & 0o777 == 0o600
+    assert is_ready(gateway.admin_socket)
+    assert not is_ready(gateway.folder / "nobody.sock")
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(gateway.admin_socket))
         connection.sendall(

@@ -1,9 +1,14 @@
-"""Audio with a known truth, as artifacts of a job."""
+"""Audio with a known truth, as artifacts of a job, and its tags read back."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import mutagen.flac
+import mutagen.id3
+import mutagen.mp3
+import mutagen.wave
 import numpy as np
 import numpy.typing as npt
 import soundfile
@@ -15,11 +20,20 @@ from services.library.track import LoopPoints
 
 RATE_HZ = 44_100
 
+# mutagen's annotations cover a part of it only.
+ID3: Any = mutagen.id3.ID3
+TXXX: Any = mutagen.id3.TXXX
+TAGGED: dict[Format, Any] = {
+    Format.FLAC: mutagen.flac.FLAC,
+    Format.WAV: mutagen.wave.WAVE,
+    Format.MP3: mutagen.mp3.MP3,
+}
+
 
 def tone(frames: int, *, hz: float = 220.0) -> npt.NDArray[np.float32]:
-    """Return a stereo tone of shape [frames, 2], half of full scale."""
-    t = np.arange(frames) / RATE_HZ
-    left = 0.5 * np.sin(2 * np.pi * hz * t)
+    """Return a stereo tone of shape [frames, 2], half of full scale; `hz` is whole."""
+    second = 0.5 * np.sin(2 * np.pi * hz * np.arange(RATE_HZ) / RATE_HZ)
+    left = np.resize(second, frames)
     return np.stack([left, left[::-1]], axis=1).astype(np.float32)
 
 

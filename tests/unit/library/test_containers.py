@@ -1,14 +1,11 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import struct
 from pathlib import Path
 
-import mutagen.flac
-import mutagen.id3
-import mutagen.mp3
-import mutagen.wave
 import numpy as np
 import pytest
 import soundfile
@@ -18,7 +15,7 @@ from musicgen.audio.codecs import Format, probe
 from musicgen.errors import InvalidAudio
 from services.library.containers import copy_tagged
 from services.library.track import LoopPoints, Track
-from tests.unit.library.sounds import RATE_HZ, samples, tone, write
+from tests.unit.library.sounds import ID3, RATE_HZ, TAGGED, TXXX, samples, tone, write
 
 pytestmark = pytest.mark.unit
 
@@ -26,6 +23,7 @@ FRAMES = RATE_HZ + 13
 
 
 def track_of(path: Path) -> Track:
+    """A track with every tag."""
     return Track(
         track_id="a" * 16,
         title="Nächte\u2019",
@@ -51,10 +49,9 @@ def track_of(path: Path) -> Track:
 def read_back(path: Path, format: Format) -> dict[str, list[str]]:
     """The tags as mutagen reads them, by one set of names."""
     if format is Format.FLAC:
-        tags = mutagen.flac.FLAC(path).tags
+        tags = TAGGED[format](path).tags
         return {name.upper(): list(tags[name]) for name in dict(tags)}
-    kind = mutagen.mp3.MP3 if format is Format.MP3 else mutagen.wave.WAVE
-    tags = kind(path).tags
+    tags = TAGGED[format](path).tags
     names = {"TIT2": "TITLE", "TPE1": "ARTIST", "TALB": "ALBUM", "TCON": "GENRE", "TDRC": "DATE"}
     names |= {"TBPM": "BPM", "TKEY": "INITIALKEY"}
     found = {names.get(key, key.removeprefix("TXXX:")): list(tags[key].text) for key in tags}
@@ -63,7 +60,7 @@ def read_back(path: Path, format: Format) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("format", Format)
 def test_tags_can_be_read_back_and_samples_stay(tmp_path: Path, format: Format) -> None:
-    """mutagen reads every tag back, and libsndfile decodes the very same samples."""
+    """Mutagen reads every tag back, and libsndfile decodes the very same samples."""
     source = write(tmp_path / "in", format, FRAMES)
     before = sha256_of(source)
     copied = copy_tagged(source, tmp_path / "out", format, track_of(source))
@@ -116,12 +113,11 @@ def test_foreign_tags_are_kept(tmp_path: Path, format: Format) -> None:
     """A comment that a person's tag editor wrote survives an edit."""
     source = write(tmp_path / "in", format, FRAMES)
     copy_tagged(source, tmp_path / "out", format, track_of(source))
+    file = TAGGED[format](tmp_path / "out")
     if format is Format.FLAC:
-        file = mutagen.flac.FLAC(tmp_path / "out")
         file["COMMENT"] = "mine"
     else:
-        file = mutagen.mp3.MP3(tmp_path / "out")
-        file.tags.add(mutagen.id3.TXXX(encoding=3, desc="COMMENT", text="mine"))
+        file.tags.add(TXXX(encoding=3, desc="COMMENT", text="mine"))
     file.save()
     copy_tagged(tmp_path / "out", tmp_path / "again", format, track_of(source))
     assert read_back(tmp_path / "again", format)["COMMENT"] == ["mine"]
@@ -138,13 +134,12 @@ def test_rf64_gets_tags(tmp_path: Path) -> None:
     assert data.startswith(b"RF64")
     assert struct.unpack_from("<Q", data, 20) == (len(data) - 8,)
     assert data.count(b"id3 ") == 1
-    assert mutagen.id3.ID3(fileobj_at(data, b"id3 "))["TIT2"].text == ["Nächte\u2019"]
+    assert ID3(fileobj_at(data, b"id3 "))["TIT2"].text == ["Nächte\u2019"]
     assert np.array_equal(samples(source), samples(tmp_path / "two"))
 
 
-def fileobj_at(data: bytes, chunk: bytes) -> object:
-    import io
-
+def fileobj_at(data: bytes, chunk: bytes) -> io.BytesIO:
+    """The content of a chunk, as a file."""
     return io.BytesIO(data[data.index(chunk) + 8 :])
 
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,10 +92,12 @@ def test_damaged_sidecars_are_told_apart(damage: object) -> None:
 )
 def test_limits_of_the_contract(field: str, good: object, bad: object) -> None:
     """Each field takes its largest value and refuses the next, naming itself."""
-    edited = editing.apply(TRACK, dataclasses.replace(Edit(), **{field: good}), [field])
+    right: Any = {field: good}
+    wrong: Any = {field: bad}
+    edited = editing.apply(TRACK, Edit(**right), [field])
     assert getattr(edited, field) == good
     with pytest.raises(InvalidField) as caught:
-        editing.apply(TRACK, dataclasses.replace(Edit(), **{field: bad}), [field])
+        editing.apply(TRACK, Edit(**wrong), [field])
     assert list(caught.value.fields) == [f"track.{field}"]
 
 

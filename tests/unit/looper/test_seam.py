@@ -7,7 +7,7 @@ import pytest
 
 from musicgen.audio.codecs import AudioReader
 from services.looper.loops import Cycle, SeamReport
-from services.looper.measure import loudness_step_db
+from services.looper.measure import loudness_limit_db, loudness_step_db
 from services.looper.seam import Overlap, blend, inspect, overlap
 from tests.unit.looper import signals
 from tests.unit.looper.files import write
@@ -25,7 +25,13 @@ def report(path: Path, cycle: Cycle, crossfade_frames: int) -> SeamReport:
     """Inspect a seam of a file."""
     with AudioReader(path) as reader:
         zone = overlap(cycle, reader.properties.duration_frames, crossfade_frames)
-        return inspect(reader, cycle, zone, loudness_step_db(reader, cycle))
+        return inspect(
+            reader,
+            cycle,
+            zone,
+            loudness_step_db=loudness_step_db(reader, cycle),
+            loudness_limit_db=loudness_limit_db(reader, cycle),
+        )
 
 
 def test_equal_waveforms_come_out_unchanged() -> None:
@@ -93,6 +99,22 @@ def test_a_step_in_loudness_is_not_clean(tmp_path: Path) -> None:
     signal[:200_000] *= 0.3
     seam = report(write(tmp_path / "a.wav", signal), Cycle(100_000, 350_000), 1323)
     assert seam.loudness_step_db == pytest.approx(20 * np.log10(0.3), abs=0.2)
+    assert not seam.clean
+
+
+@pytest.mark.parametrize("seed", [1, 2, 11])
+def test_a_file_that_is_the_loop_is_clean(tmp_path: Path, seed: int) -> None:
+    """Its downbeat may be louder than the rest before it, as everywhere in the music."""
+    signal = signals.looping_file(900_000, seed=seed, bars=10)
+    assert report(write(tmp_path / "a.wav", signal), Cycle(0, 900_000), 1323).clean
+
+
+def test_a_whole_file_that_fades_out_is_not_clean(tmp_path: Path) -> None:
+    """A start at full level after a faded end is no downbeat."""
+    signal = signals.looping_file(900_000, bars=10)
+    signal[-88_200:] *= np.linspace(1, 0, 88_200, dtype=np.float32)[:, None]
+    seam = report(write(tmp_path / "a.wav", signal), Cycle(0, 900_000), 1323)
+    assert seam.loudness_step_db > 10
     assert not seam.clean
 
 

@@ -16,10 +16,10 @@ const MAX_PROMPT = 2_000;
 const STANDARD_RANGE = { min: 5, max: 600 };
 
 /** Where a track begins: what it should sound like, how long, and by which engine. */
-export function CreateForm() {
+export function CreateForm(props: { onAccepted?: () => void }) {
   const [draft, setDraft] = useState(loadDraft);
   const { engines, error: enginesError, reload } = useEngines();
-  const { busy, error, accepted, submit } = useSubmit();
+  const { busy, error, accepted, submit } = useSubmit(props.onAccepted);
 
   const change = (part: Partial<Draft>) => {
     const next = { ...draft, ...part };
@@ -126,7 +126,7 @@ export function CreateForm() {
         </Field>
       </div>
       <SeedUsed seed={seedOf(accepted)} draft={draft} onReuse={(seed) => change({ seed })} />
-      {enginesError !== null && (
+      {enginesError !== null && enginesError.reason !== 'UNREACHABLE' && (
         <ErrorNote message="The engines could not be listed." remedy={enginesError.remedy}>
           <Button onClick={reload}>Try again</Button>
         </ErrorNote>

@@ -2,6 +2,7 @@ import { useCallback, useEffect, useState } from 'react';
 import { useClients } from '@/api/clients';
 import { type ApiError, readError } from '@/api/errors';
 import type { Engine } from '@/gen/musicgen/api/inference/v1/inference_service_pb';
+import { useOnLive } from '@/watch/react';
 
 export interface Engines {
   readonly engines: readonly Engine[];
@@ -31,5 +32,6 @@ export function useEngines(): Engines {
     load(life.signal);
     return () => life.abort();
   }, [load]);
+  useOnLive(() => error !== null && load());
   return { engines, error, reload: () => load() };
 }

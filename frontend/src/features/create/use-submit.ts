@@ -17,7 +17,7 @@ export interface Submission {
 }
 
 /** Sends a draft. The same draft sent again after a failure has the same request id. */
-export function useSubmit(): Submission {
+export function useSubmit(onAccepted?: () => void): Submission {
   const { jobs } = useClients();
   const store = useJobsStore();
   const [busy, setBusy] = useState(false);
@@ -44,6 +44,7 @@ export function useSubmit(): Submission {
       store.merge(answer.job);
       setAccepted(answer.job ?? null);
       setError(null);
+      onAccepted?.();
     } catch (thrown) {
       setError(readError(thrown));
     } finally {

@@ -24,6 +24,7 @@ export const JobCard = memo(function JobCard(props: { job: Job; slots: JobSlots 
     <li
       data-testid="job-card"
       data-job-id={job.jobId}
+      data-rev={job.rev.toString()}
       data-state={Job_State[job.state].toLowerCase()}
       className="grid gap-3 rounded-xl border border-line bg-panel p-4"
     >

@@ -3,7 +3,7 @@ import type { Job } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import { Button } from '@/ui/button';
 import { RestingScale } from '@/ui/progress-dial';
 import { isEnded, newestFirst } from '@/watch/job-state';
-import { useJobsView } from '@/watch/react';
+import { useConnection, useJobsView } from '@/watch/react';
 import { Announcer } from './announcer';
 import { JobCard, type JobSlots } from './job-card';
 
@@ -18,7 +18,7 @@ export function JobList(props: { slots: JobSlots }) {
   const ended = jobs.filter(isEnded);
   const hidden = new Set(all ? [] : ended.slice(ENDED_SHOWN).map((job) => job.jobId));
   return (
-    <section aria-labelledby="jobs-title" className="grid gap-3">
+    <section id="bench" aria-labelledby="jobs-title" className="grid scroll-mt-4 gap-3">
       <div className="flex items-baseline justify-between">
         <h2 id="jobs-title" className="wide text-lg font-semibold">
           On the bench
@@ -53,6 +53,7 @@ function workingWords(jobs: readonly Job[]): string {
 
 /** The dial at rest. */
 function EmptyBench(props: { ready: boolean }) {
+  const connection = useConnection();
   return (
     <div className="glass relative overflow-hidden rounded-xl px-5 pt-5 pb-6 text-glow-text">
       <RestingScale />
@@ -66,7 +67,11 @@ function EmptyBench(props: { ready: boolean }) {
             </p>
           </>
         ) : (
-          <p className="text-sm">Asking the studio what it is doing…</p>
+          <p className="text-sm">
+            {connection === 'reconnecting'
+              ? 'The studio does not answer. Trying again…'
+              : 'Asking the studio what it is doing…'}
+          </p>
         )}
       </div>
     </div>

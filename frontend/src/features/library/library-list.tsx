@@ -2,6 +2,7 @@ import { type FormEvent, useEffect, useState } from 'react';
 import { Button } from '@/ui/button';
 import { ErrorNote } from '@/ui/error-note';
 import { controlClass } from '@/ui/field';
+import { useOnLive } from '@/watch/react';
 import { LibraryRow } from './library-row';
 import type { TrackSlots } from './track-card';
 import { useTrackPage, useTrackStore } from './track-context';
@@ -12,6 +13,7 @@ export function LibraryList(props: { slots: TrackSlots }) {
   const store = useTrackStore();
   const page = useTrackPage();
   useNewTracks();
+  useOnLive(() => page.error !== null && void store.search(page.query));
   useEffect(() => {
     void store.search('');
   }, [store]);

@@ -18,11 +18,13 @@ from services.inference.engines.composer.prompt import Understanding, understand
 from services.inference.engines.composer.render import Band, Stem
 from services.inference.engines.composer.score import Clock, Score
 from services.inference.engines.composer.streams import Streams
+from services.inference.engines.composer.synth.tables import Floats
 
 VERSION = "0.1.0"
 
 _BALANCE_BARS = 8
 _REPORT_EVERY_S = 0.1
+_CHANNEL_FRAMES = 1 << 17
 _WEIGHTS = {
     "composing": 1.0,
     "balancing": 30.0,
@@ -138,10 +140,10 @@ def _perform(plan: Plan, streams: Streams, path: Path, report: Report) -> float:
     progress.advance(f"{score.note_count()} notes, {len(plan.sections)} sections")
     desk = _Recording(plan, streams, score, progress).record()
     progress.enter("mixing")
-    for _ in mix(desk, plan, streams):
+    for _ in mix(desk, plan, streams, progress.alive):
         progress.advance()
     progress.enter("mastering")
-    master = Master(desk.dry, plan)
+    master = Master(desk.dry, plan, progress.alive)
     for _ in master.shape_tone():
         progress.advance()
     for _ in master.measure():
@@ -179,12 +181,18 @@ class _Recording:
                 if end > start:
                     notes = self._score.sections[index].get(part, [])
                     stem = stems[part].render(notes, start, end, progress.alive)
-                    self._desk.add(channels[part](stem, start), start, channels[part].send)
+                    self._send_through(channels[part], stem, start)
                 if part in section.parts:
                     name = "drums" if part == "drums" else instrument.replace("_", " ")
                     place = f"section {index + 1} of {len(plan.sections)} ({section.kind})"
                     progress.advance(f"{place}: {name}")
         return self._desk
+
+    def _send_through(self, channel: Channel, stem: Floats, start: int) -> None:
+        for first in range(0, stem.shape[1], _CHANNEL_FRAMES):
+            self._progress.alive()
+            block = channel(stem[:, first : first + _CHANNEL_FRAMES], start + first)
+            self._desk.add(block, start + first, channel.send)
 
     def _bounds(self, index: int) -> tuple[int, int]:
         """Frames of a section, end exclusive; the last one has the ring-out too."""

@@ -26,7 +26,9 @@ GENRES: dict[str, tuple[str, float]] = {
         ("synthwave", 2.5),
     ),
     **dict.fromkeys(("trap", "drill", "phonk", "808s"), ("trap", 2.5)),
-    **dict.fromkeys(("hip hop", "hip-hop", "hiphop", "boom bap", "rap"), ("hiphop", 2.0)),
+    **dict.fromkeys(
+        ("trip hop", "trip-hop", "hip hop", "hip-hop", "hiphop", "boom bap", "rap"), ("hiphop", 2.0)
+    ),
     **dict.fromkeys(("r&b", "rnb", "neo soul", "soul", "funk"), ("hiphop", 1.5)),
     **dict.fromkeys(("jazz", "bebop", "jazz trio", "smooth jazz", "lounge"), ("jazz", 2.0)),
     **dict.fromkeys(("jazzy", "bossa nova", "bossa", "swing", "blues"), ("jazz", 1.2)),
@@ -90,7 +92,10 @@ INSTRUMENTS: dict[str, str] = {
     **dict.fromkeys(("music box", "glockenspiel", "celesta", "bells", "bell"), "bells"),
     **dict.fromkeys(("vibraphone", "vibes"), "vibraphone"),
     **dict.fromkeys(("marimba", "xylophone"), "marimba"),
-    **dict.fromkeys(("strings", "string section", "violins", "orchestra"), "strings"),
+    **dict.fromkeys(
+        ("strings", "string section", "string quartet", "quartet", "violins", "orchestra"),
+        "strings",
+    ),
     **dict.fromkeys(("violin", "cello", "viola", "fiddle"), "violin"),
     **dict.fromkeys(("choir", "voices", "vocal pads"), "choir"),
     **dict.fromkeys(("brass", "horns", "trombones", "french horn"), "brass"),
@@ -148,9 +153,9 @@ FILLERS = frozenset({
     "your", "some", "it", "is", "are", "this", "that", "as", "music", "song", "track", "piece",
     "tune", "sound", "sounds", "instrumental", "style", "vibe", "vibes", "feel", "feeling",
     "mood", "like", "please", "make", "me", "create", "generate", "write", "very", "really",
-    "quite", "bit", "little", "slightly", "then", "into", "over", "under", "through", "up",
-    "down", "but", "or", "not", "no", "without", "only", "just", "solo", "key", "tempo", "bpm",
-    "minor", "major", "beat", "time",
+    "quite", "bit", "little", "slightly", "then", "i", "want", "need", "would", "about",
+    "something", "into", "over", "under", "through", "up", "down", "but", "or", "not", "no",
+    "without", "only", "just", "solo", "key", "tempo", "bpm", "minor", "major", "beat", "time",
 })
 # fmt: on
 """Words without musical meaning of their own; never reported as not understood."""

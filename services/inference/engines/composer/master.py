@@ -15,6 +15,7 @@ from services.inference.engines.composer.loudness import (
     integrated_lufs,
 )
 from services.inference.engines.composer.plan import SAMPLE_RATE_HZ, Plan
+from services.inference.engines.composer.render import Alive
 from services.inference.engines.composer.synth.filters import Filter, high_shelf, low_shelf
 from services.inference.engines.composer.synth.tables import Doubles, Floats
 
@@ -38,7 +39,8 @@ def block_count(frames: int) -> int:
 class Master:
     """Masters a mix of shape [2, frames] in place; call the three passes in order."""
 
-    def __init__(self, mix: Floats, plan: Plan) -> None:
+    def __init__(self, mix: Floats, plan: Plan, alive: Alive) -> None:
+        self._alive = alive
         self._mix = mix
         self._plan = plan
         self._gain = 1.0
@@ -67,10 +69,11 @@ class Master:
         hops = np.concatenate(energies)
         wanted = TARGET_LUFS
         raw = integrated_lufs(hops)
-        peaks = _group_peaks(self._mix)
+        peaks = _group_peaks(self._mix, self._alive)
         ceiling = 10.0 ** (CEILING_DBTP / 20.0)
         gain_db = min(40.0, wanted - raw) if raw > -70.0 else 0.0
-        refined = _true_peaks(self._mix, peaks, ceiling / 10.0 ** ((gain_db + 3.0) / 20.0))
+        limit = ceiling / 10.0 ** ((gain_db + 3.0) / 20.0)
+        refined = _true_peaks(self._mix, peaks, limit, self._alive)
         for _ in range(4):
             self._gain = 10.0 ** (gain_db / 20.0)
             self._envelope = _limiter_curve(refined * self._gain, ceiling)
@@ -127,12 +130,13 @@ def _tone_correction(mix: Floats, plan: Plan) -> tuple[float, float]:
     return low_db, air_db
 
 
-def _group_peaks(mix: Floats) -> Doubles:
+def _group_peaks(mix: Floats, alive: Alive) -> Doubles:
     """Greatest sample of each group of GROUP_FRAMES frames, both channels."""
     groups = math.ceil(mix.shape[1] / GROUP_FRAMES)
     peaks = np.zeros(groups)
     step = BLOCK_FRAMES // GROUP_FRAMES
     for first in range(0, groups, step):
+        alive()
         block = np.abs(mix[:, first * GROUP_FRAMES : (first + step) * GROUP_FRAMES]).max(axis=0)
         block = np.pad(block, (0, -len(block) % GROUP_FRAMES))
         found = block.reshape(-1, GROUP_FRAMES).max(axis=1)
@@ -153,15 +157,16 @@ def _interpolators() -> Doubles:
     return np.array(rows)
 
 
-def _true_peaks(mix: Floats, peaks: Doubles, limit: float) -> Doubles:
+def _true_peaks(mix: Floats, peaks: Doubles, limit: float, alive: Alive) -> Doubles:
     """Refine the peaks of the groups that could pass `limit` by fourfold oversampling."""
     refined = peaks.copy()
     groups = np.flatnonzero(peaks * _MAX_OVERSHOOT > limit)
     taps = _interpolators().astype(np.float32)
     before, after = _TAPS // 2 - 1, _TAPS // 2
     width = GROUP_FRAMES + before + after
-    for first in range(0, len(groups), 4096):
-        chosen = groups[first : first + 4096]
+    for first in range(0, len(groups), 2048):
+        alive()
+        chosen = groups[first : first + 2048]
         places = chosen[:, None] * GROUP_FRAMES - before + np.arange(width)
         inside = np.clip(places, 0, mix.shape[1] - 1)
         for channel in range(2):

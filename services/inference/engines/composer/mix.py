@@ -24,6 +24,7 @@ from services.inference.engines.composer.loudness import (
     integrated_lufs,
 )
 from services.inference.engines.composer.plan import SAMPLE_RATE_HZ, Plan
+from services.inference.engines.composer.render import Alive
 from services.inference.engines.composer.reverb import BLOCK_FRAMES, Room, make_room
 from services.inference.engines.composer.score import Score
 from services.inference.engines.composer.streams import Streams
@@ -166,17 +167,19 @@ def mix_blocks(frames: int) -> int:
     return math.ceil(frames / BLOCK_FRAMES)
 
 
-def mix(desk: Desk, plan: Plan, streams: Streams) -> Iterator[None]:
+def mix(desk: Desk, plan: Plan, streams: Streams, alive: Alive) -> Iterator[None]:
     """Add room and texture into `desk.dry`, block by block; lows to the middle, fades."""
     profile = plan.profile
     frames = desk.dry.shape[1]
     dark = profile.air_db < -21.0
     reverb_s = profile.reverb_s * (1.0 + 0.3 * max(0.0, 0.4 - plan.energy))
     room = Room(make_room(reverb_s, streams.layer("room"), dark=dark))
+    alive()
     bed = None
     if plan.texture:
         bed = make_texture(plan.texture, streams.layer("texture"))
         bed *= np.float32(decibels(LEVELS_DB[plan.texture] - 14.0))
+    alive()
     low_cut = Filter(highpass(120.0), highpass(120.0), channels=1)
     tone = Filter(
         highpass(26.0),

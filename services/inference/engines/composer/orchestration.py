@@ -122,7 +122,9 @@ def cast_sections(
     return cast
 
 
-def _resting(core: Sequence[str], section: Section, count: int, rng: np.random.Generator) -> set[str]:
+def _resting(
+    core: Sequence[str], section: Section, count: int, rng: np.random.Generator
+) -> set[str]:
     """Return the parts that rest in a section; at least one part always plays."""
     first, second = rng.random(2)
     if count == 1 or len(core) == 1 or section.kind == "B":

@@ -96,7 +96,7 @@ def make_plan(
     metre_pace = 0.64 if METRES[metre].division == 6 else 1.0  # a dotted beat is a long one
     length = fit(
         duration_s,
-        asked_bpm or round(metre_pace * _tempo(profile, heard, energy, streams)),
+        asked_bpm or float(round(metre_pace * _tempo(profile, heard, energy, streams))),
         METRES[metre].beats,
         fixed=asked_bpm is not None,
     )

@@ -43,19 +43,18 @@ class Understanding:
 
 
 _TEMPO = re.compile(
-    r"\b(\d{1,4}(?:\.\d+)?)\s*-?(?:bpm|beats? per minute|beats? a minute)\b"
+    r"(?:\bat )?\b(\d{1,4}(?:\.\d+)?)\s*-?(?:bpm|beats? per minute|beats? a minute)\b"
+    r"|\bat (\d{2,3})\b(?!\s*(?:%|hz|khz|am|pm|o'clock|db|percent|years))"
     r"|\b(?:tempo|bpm)\s*(?:of|is|=|:|at)?\s*(\d{1,4}(?:\.\d+)?)\b"
 )
 _METRE = re.compile(r"\b(\d{1,2})/(\d{1,2})\b")
 _MODES = "|".join(sorted(SCALES, key=len, reverse=True))
-_ACCIDENTAL = r"(?:\s?(#|♯|♭)|(b)(?=[\s-])|[\s-](sharp|flat)\b)?"
+_ACCIDENTAL = r"(?:\s?(#|♯|♭)|(b)(?![a-z])|[\s-](sharp|flat)\b)?"
 _KEY = re.compile(
     rf"(?<![\w#])([A-Ga-g]){_ACCIDENTAL}[\s-]*(?:natural|harmonic)?[\s-]*({_MODES}|maj|min)\b",
     re.IGNORECASE,
 )
-_KEY_OF = re.compile(
-    rf"\bkey(?: of|:)? ([A-Ga-g])(?![a-z]){_ACCIDENTAL}(m)?(?=[\s.,;]|$)", re.IGNORECASE
-)
+_KEY_OF = re.compile(rf"\bkey(?: of|:)? ([A-Ga-g]){_ACCIDENTAL}(m)?(?![a-z])", re.IGNORECASE)
 _KEY_SHORT = re.compile(r"\bin ([A-G])(#|b)?(m)?(?=\s*(?:[.,;]|$))")
 _MODE_ONLY = re.compile(rf"\b({_MODES})\b(?! (?:label|hit|league))", re.IGNORECASE)
 _ARTICLE_AFTER = re.compile(
@@ -172,7 +171,7 @@ def _tempo(text: _Text, refused: list[str]) -> float | None:
     found = None
     for match in _TEMPO.finditer(text.lower):
         text.cross_out(match)
-        bpm = float(match.group(1) or match.group(2))
+        bpm = float(next(group for group in match.groups() if group))
         if not MIN_TEMPO_BPM <= bpm <= MAX_TEMPO_BPM:
             refused.append(f"{match.group()} (outside {MIN_TEMPO_BPM:g}–{MAX_TEMPO_BPM:g} bpm)")
         elif found is None:
@@ -194,11 +193,13 @@ def _metre(text: _Text, refused: list[str]) -> str | None:
 
 
 def _key(text: _Text) -> tuple[int | None, str | None]:
-    """Find tonic and mode. "a minor" with a small a is a key only after "in" or "key of"."""
+    """Find tonic and mode. In the middle of a phrase "a minor" with a small a is one
+    only after "in" or "key of"; else the a is an article."""
     for match in _KEY.finditer(text.original):
         letter, mode = match.group(1), match.group(5).lower()
         before = text.lower[: match.start()].rstrip()
-        if letter == "a" and not re.search(r"(?:\bin|\bkey|\bof|[,:;]|^)$", before):
+        ends = re.match(r"\s*(?:[.,;:!?)]|\d|$)", text.lower[match.end() :])
+        if letter == "a" and not (ends or re.search(r"\b(?:in|key|of)$", before)):
             continue
         if letter in "aA" and _ARTICLE_AFTER.match(text.original, match.end()):
             continue

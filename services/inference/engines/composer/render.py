@@ -73,5 +73,5 @@ class Stem:
             sound = samples[:, : stop - at]
             stem[0, at:stop] += sound[0] * np.float32(left)
             stem[1, at:stop] += sound[-1] * np.float32(right)
-        self._carry = stem[:, frames:]
+        self._carry = stem[:, frames:].copy()  # a view would keep the whole stretch
         return stem[:, :frames]

@@ -129,12 +129,15 @@ def to_notes(
     events: list[Event], plan: Plan, section: Section, clock: Clock, rng: np.random.Generator
 ) -> list[Note]:
     """Place events in time: swing, then a little of the human hand, never before 0."""
+    # Where the drums rest the others lean in, so that the level does not fall away.
+    rests = "drums" in plan.parts and "drums" not in section.parts
+    lift = 1.25 if rests else 1.0
     spread = plan.profile.humanise_ms * SAMPLE_RATE_HZ / 1000.0
     notes = []
     for event in sorted(events, key=lambda e: (e.beat, e.pitch, e.sound)):
         start = clock.frame(section.start_bar, event.beat)
         shift = float(np.clip(rng.standard_normal(), -2.0, 2.0)) * spread * 0.5
-        velocity = event.velocity * (1.0 + 0.05 * float(rng.standard_normal()))
+        velocity = lift * event.velocity * (1.0 + 0.05 * float(rng.standard_normal()))
         notes.append(
             Note(
                 max(0, round(start + shift)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from services.inference.engines.composer import lexicon
@@ -13,15 +14,12 @@ _TECHNICAL = re.compile(
     r"\b\d+(?:\.\d+)?\s*-?(?:bpm|beats? per minute|seconds?|minutes?|min|s)\b|\b\d+/\d+\b"
     r"|\b(?:in|key of)?\s*[A-Ga-g](?:#|b|\s(?:sharp|flat))?\s+"
     r"(?:major|minor|dorian|lydian|phrygian|mixolydian)\b"
-    r"|\b(?:no|without)\s[^,.;]*",
+    r"|\bkey of [A-G][#b]?\b|\bin [A-G][#b]?m?\b"
+    r"|\b(?:no|not|without)\s[^,.;]*",
     re.IGNORECASE,
 )
-# fmt: off
-_EDGE = frozenset({
-    "a", "an", "and", "the", "of", "in", "on", "at", "to", "for", "with", "by", "from", "or",
-    "but", "no", "not", "without", "as", "is",
-})
-# fmt: on
+_BREAKS = re.compile(r"[,.;:!?()\n]|\b(?:with|for|about)\b")
+_WORD = re.compile(r"[^\W_][\w'’-]*")
 _NOUNS = {
     "lofi": ("Window Seat", "Corner Lamp", "Last Train", "Second Coffee", "Quiet Block"),
     "house": ("Afterglow", "Rooftop", "Mirror Hall", "First Light", "Open Doors"),
@@ -42,28 +40,20 @@ _SHADES = ("Amber", "Silver", "Distant", "Hidden", "Velvet", "Blue", "Quiet", "E
 
 
 def make_title(prompt: str, family: str, streams: Streams) -> str:
-    """Return a title of one to five words in title case."""
-    technical = {*lexicon.GENRES, *lexicon.TEMPO_WORDS, *lexicon.PARTS, *lexicon.INSTRUMENTS}
-    pattern = re.compile(
-        r"(?<!\w)(?:"
-        + "|".join(re.escape(word) for word in sorted(technical, key=len, reverse=True))
-        + r")(?!\w)",
-        re.IGNORECASE,
-    )
+    """Return a title of one to five words in title case.
+
+    An image in the prompt ("rainy night") makes the title; genres, instruments, tempi and
+    keys don't. Where there is no image the family offers one.
+    """
     best: list[str] = []
     best_score = 0.0
-    for chunk in re.split(r"[,.;:!?()\n]|\bwith\b|\bfor\b", _TECHNICAL.sub(",", prompt)):
-        words = [
-            word
-            for word in re.findall(r"[^\W_][\w'’-]*", pattern.sub(" ", chunk))
-            if word.lower() not in {"music", "song", "track", "style", "beat", "solo", "only"}
-        ]
-        while words and words[0].lower() in _EDGE:
+    for chunk in _BREAKS.split(_technical_words().sub(",", _TECHNICAL.sub(",", prompt))):
+        words = _WORD.findall(chunk)
+        while words and (words[0].lower() in lexicon.FILLERS or words[0].isdigit()):
             words.pop(0)
         words = words[:MAX_WORDS]
-        while words and words[-1].lower() in _EDGE:
+        while words and words[-1].lower() in lexicon.FILLERS:
             words.pop()
-        # An image ("rainy night") makes a better title than a list of moods.
         images = sum(
             word.lower() not in lexicon.MOODS and word.lower() not in lexicon.FILLERS
             for word in words
@@ -73,9 +63,26 @@ def make_title(prompt: str, family: str, streams: Streams) -> str:
             best, best_score = words, score
     if best:
         return " ".join(
-            word if i and word.lower() in _EDGE else word[:1].upper() + word[1:]
+            word if i and word.lower() in lexicon.FILLERS else word[:1].upper() + word[1:]
             for i, word in enumerate(best)
         )
     rng = streams.layer("title")
     noun = pick(rng, _NOUNS[family])
     return noun if " " in noun else f"{pick(rng, _SHADES)} {noun}"
+
+
+@functools.cache
+def _technical_words() -> re.Pattern[str]:
+    words = {
+        *lexicon.GENRES,
+        *lexicon.TEMPO_WORDS,
+        *lexicon.PARTS,
+        *lexicon.ABSENT_PARTS,
+        *lexicon.INSTRUMENTS,
+        "music",
+        "song",
+        "track",
+        "theme",
+    }
+    longest_first = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    return re.compile(rf"(?<!\w)(?:{longest_first})(?!\w)", re.IGNORECASE)

@@ -100,7 +100,8 @@ class Melodist:
             pitch = self._move(pitch, tone.move)
             pitch += 0.35 * (self._centre + lift - pitch) if abs(pitch - self._centre) > 8 else 0
             if strong or last or index == 0:
-                sung = self._nearest_chord_tone(scene, beat, pitch)
+                # A phrase comes to rest on the triad; on the way sevenths are welcome.
+                sung = self._nearest_chord_tone(scene, beat, pitch, 3 if last else 4)
             else:
                 sung = self._nearest_scale_tone(pitch)
             pitch = float(sung)
@@ -129,10 +130,10 @@ class Melodist:
         )
 
     @staticmethod
-    def _nearest_chord_tone(scene: Scene, beat: float, pitch: float) -> int:
-        tones = scene.span_at(beat).chord.pitch_classes[:4]
+    def _nearest_chord_tone(scene: Scene, beat: float, pitch: float, tones: int) -> int:
+        allowed = scene.span_at(beat).chord.pitch_classes[:tones]
         return min(
-            (p for p in range(round(pitch) - 6, round(pitch) + 7) if p % 12 in tones),
+            (p for p in range(round(pitch) - 6, round(pitch) + 7) if p % 12 in allowed),
             key=lambda p: (abs(p - pitch), p),
         )
 

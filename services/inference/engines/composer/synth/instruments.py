@@ -10,7 +10,7 @@ from services.inference.engines.composer.synth.voice import Random, Struck, Voic
 
 _STRUCK: dict[str, tuple[Recipe, float, float, float]] = {
     # name: recipe, release in s, spread, corner of soft notes in Hz
-    "piano": (struck.piano, 0.22, 0.4, 1500.0),
+    "piano": (struck.piano, 0.22, 0.4, 2300.0),
     "electric_piano": (struck.electric_piano, 0.18, 0.3, 1300.0),
     "acoustic_guitar": (struck.ACOUSTIC_GUITAR, 0.1, 0.3, 1600.0),
     "electric_guitar": (struck.ELECTRIC_GUITAR, 0.12, 0.3, 1500.0),

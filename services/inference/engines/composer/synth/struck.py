@@ -39,7 +39,7 @@ def piano(pitch: int, rng: np.random.Generator) -> Doubles:
         if hz > TOP_HZ:
             break
         strike = abs(math.sin(math.pi * k * 0.118)) + 0.08
-        loud = strike * k**-0.75 * math.exp(-hz / 4200.0)
+        loud = strike * math.pow(k, -0.7) * math.exp(-hz / 6500.0)
         tau = body_tau / (1.0 + 0.22 * (k - 1)) + 0.02
         length = min(frames, round(tau * 7.0 * SAMPLE_RATE_HZ))
         sound[:length] += loud * ring(length, hz, tau)

@@ -1,4 +1,4 @@
-"""Ties work to a call: when the call ends in whatever way, the work is cancelled."""
+"""Long work behind a stream: when the call ends in whatever way, the work is cancelled."""
 
 from __future__ import annotations
 

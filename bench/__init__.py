@@ -1,0 +1,1 @@
+"""Measurements that people can repeat. They print figures and never decide a test."""
