@@ -88,6 +88,7 @@ generate: protos-deps $(NODE)/.stamp ## Generate Python and TypeScript from prot
 	  $$(find protos -name '*.proto' | sort)
 	$(BIN)/python -m grpc_tools.protoc -Iprotos -I$(GOOGLEAPIS) --grpc_python_out=. --mypy_grpc_out=quiet:. \
 	  $$(find protos -name '*_service.proto' | sort)
+	find musicgen/api -type d -not -name __pycache__ -exec touch {}/__init__.py \; # so that import-linter sees them
 	$(BUF) generate
 
 ## ---- checks -----------------------------------------------------------------------

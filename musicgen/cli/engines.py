@@ -25,7 +25,7 @@ def engines(shell: Shell) -> None:
         print_json({"engines": found})
     elif sys.stdout.isatty():
         for engine in found:
-            _describe(engine)
+            describe(engine)
     else:
         print_table(
             (),
@@ -44,7 +44,8 @@ def engines(shell: Shell) -> None:
         )
 
 
-def _describe(engine: dict[str, Any]) -> None:
+def describe(engine: dict[str, Any]) -> None:
+    """Print what an engine is, and what each of its options means."""
     out = console()
     state = engine["state"]
     out.print(

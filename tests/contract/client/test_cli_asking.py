@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -172,3 +174,21 @@ def test_something_else_at_the_address_is_no_studio(
     result = musicgen("engines", "--address", studio.http.url)
     assert result.exit_code == 4
     assert "Traceback" not in result.stderr
+
+
+def test_doctor_names_every_finding(musicgen: Musicgen) -> None:
+    """The real checks of this machine, in both forms; the exit code is their sum."""
+    result = musicgen("doctor", "--json")
+    answer = json.loads(result.stdout)
+    assert {"python", "disk", "valkey", "envoy"} <= {item["name"] for item in answer["findings"]}
+    failed = any(item["verdict"] == "failed" for item in answer["findings"])
+    assert result.exit_code == int(failed) == int(not answer["healthy"])
+    assert "python" in musicgen("doctor").stdout
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(musicgen: Musicgen) -> None:
+    """`musicgen tracks | head -1` ends without a traceback."""
+    assert musicgen("tracks").exit_code == 0  # the studio answers
+    command = f"{sys.executable} -m musicgen.cli tracks --json | true"
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert ended.stderr == ""

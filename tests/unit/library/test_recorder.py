@@ -36,7 +36,7 @@ async def answered(app: Any) -> list[Message]:
 async def test_a_defect_is_answered() -> None:
     """A bug ends with 500 and INTERNAL, without its cause."""
 
-    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+    async def broken(_scope: Scope, _receive: Receive, _send: Send) -> None:
         raise KeyError("a secret of the inside")
 
     start, body = await answered(broken)
@@ -48,7 +48,7 @@ async def test_a_defect_is_answered() -> None:
 async def test_a_defect_in_the_middle_breaks_the_connection() -> None:
     """Once bytes are sent, an error must not look like their end."""
 
-    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+    async def broken(_scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise KeyError("late")
 

@@ -1,0 +1,29 @@
+"""The SDK: a studio as an asynchronous object.
+
+    from musicgen.client import Studio, specs
+
+    async with Studio() as studio:
+        job = await studio.run(specs.generate("calm piano", duration_s=60, seed=7))
+
+Results are the messages of the contract (`musicgen.api`); errors are those of
+`musicgen.errors`.
+"""
+
+from musicgen.client import specs
+from musicgen.client.address import Endpoint
+from musicgen.client.saving import saving
+from musicgen.client.studio import Studio
+from musicgen.client.view import TERMINAL_STATES, Change, JobsView, Kind
+from musicgen.client.watch import Update
+
+__all__ = [
+    "TERMINAL_STATES",
+    "Change",
+    "Endpoint",
+    "JobsView",
+    "Kind",
+    "Studio",
+    "Update",
+    "saving",
+    "specs",
+]

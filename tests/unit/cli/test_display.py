@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import io
+import re
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from musicgen.api.inference.v1 import inference_service_pb2
+from musicgen.api.jobs.v1 import job_event_pb2, job_pb2, job_service_pb2
+from musicgen.cli.display import Live, Silent, bar_of, display_for
+from musicgen.cli.engines import describe
+from musicgen.cli.exits import Exit, exit_code, report
+from musicgen.cli.jsonable import engine_to_json
+from musicgen.cli.output import clock, print_facts, print_table, printable, size
+from musicgen.cli.watch import LiveTable
+from musicgen.client.view import JobsView
+from musicgen.client.watch import Update
+from musicgen.errors import (
+    Cancelled,
+    DiskFull,
+    EngineCrashed,
+    InvalidField,
+    JobNotFound,
+    NoLoopFound,
+    ServiceUnavailable,
+    StudioError,
+)
+
+pytestmark = pytest.mark.unit
+
+Job = job_pb2.Job
+
+
+class Terminal(io.StringIO):
+    """A file that says it is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        """It does."""
+        return True
+
+    def text(self) -> str:
+        """Return what is on it, without what steers it."""
+        return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.getvalue())
+
+
+Screen = Callable[[], Terminal]
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
+    """Puts stdout and stderr on a terminal. Called in the test itself, for pytest sets
+    both anew after the fixtures."""
+
+    def put() -> Terminal:
+        terminal = Terminal()
+        monkeypatch.setattr(sys, "stdout", terminal)
+        monkeypatch.setattr(sys, "stderr", terminal)
+        for name, value in {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        return terminal
+
+    return put
+
+
+def running(fraction: float, eta_s: float | None = None) -> Job:
+    """Make a job that runs."""
+    job = Job(job_id="job1", state=Job.STATE_RUNNING, attempt=1)
+    job.progress.stage, job.progress.detail = "rendering", "chorus"
+    job.progress.step, job.progress.steps, job.progress.fraction = 3, 8, fraction
+    if eta_s is not None:
+        job.progress.eta.FromMilliseconds(int(eta_s * 1000))
+    job.spec.generate.parameters.prompt = "rain \x1b[31m[bold]"
+    return job
+
+
+def test_only_a_terminal_gets_live_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe or a script gets none."""
+    assert isinstance(display_for(as_json=False), Silent)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert isinstance(display_for(as_json=False), Live)
+    assert isinstance(display_for(as_json=True), Silent)
+
+
+def test_a_bar_shows_what_was_measured(screen: Screen) -> None:
+    """Stage, share, and the time left as it was told."""
+    terminal = screen()
+    with Live() as live:
+        live.job("Generating", running(0.375, eta_s=75))
+        live.note("The studio is away")
+        live.transfer("Saving", 1_500_000, 3_000_000)
+    text = terminal.text()
+    assert "rendering · chorus · 3/8" in text
+    assert "38%" in text
+    assert "1:15 left" in text
+    assert "The studio is away" in text
+    assert "1.5 MB" in text
+
+
+def test_nothing_is_invented() -> None:
+    """Waiting has no share, and without a measured time left none is shown."""
+    waiting = bar_of(Job(state=Job.STATE_QUEUED))
+    assert (waiting["total"], waiting["stage"], waiting["eta"]) == (None, "queued", "")
+    assert bar_of(running(0.5))["eta"] == ""
+    unmeasured = bar_of(Job(state=Job.STATE_RUNNING))
+    assert unmeasured["total"] is None
+    again = running(0.5)
+    again.attempt = 2
+    assert "attempt 2" in bar_of(again)["stage"]
+    stopping = running(0.5, eta_s=9)
+    stopping.state = Job.STATE_CANCELLING
+    assert (bar_of(stopping)["stage"], bar_of(stopping)["eta"]) == ("cancelling", "")
+    assert bar_of(Job(state=Job.STATE_SUCCEEDED))["completed"] == 1.0
+
+
+def test_the_live_table_shows_jobs_and_says_when_the_studio_is_away(screen: Screen) -> None:
+    """Jobs under way come first; text from outside can't steer the terminal."""
+    terminal = screen()
+    view = JobsView()
+    done = Job(job_id="old", state=Job.STATE_SUCCEEDED)
+    done.create_time.FromSeconds(2_000_000_000)
+    snapshot = job_event_pb2.JobsSnapshot(jobs=[done, running(0.25)], complete=True)
+    view.apply(job_service_pb2.WatchJobsResponse(cursor="c", snapshot=snapshot))
+    with LiveTable() as table:
+        table.show(Update(view))
+        table.show(Update(view, disconnected=ServiceUnavailable("Gone.")))
+    text = terminal.text()
+    assert text.index("job1") < text.index("old")
+    assert "25%" in text
+    assert "[bold]" in text
+    assert "\x1b[31m" not in terminal.getvalue()
+    assert "Gone. Reconnecting" in text
+
+
+def test_a_table_has_headings_only_for_people(
+    screen: Screen, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And says so in words when there is nothing."""
+    terminal = screen()
+    rows = [("a", "ready")]
+    print_table(("NAME", "STATE"), rows, stretch=0, empty="nothing")
+    print_table(("NAME", "STATE"), [], stretch=0, empty="nothing here")
+    assert "NAME" in terminal.text()
+    assert "nothing here" in terminal.text()
+    monkeypatch.undo()
+    print_table(("NAME", "STATE"), rows, stretch=0, empty="nothing")
+    print_facts([("name", "a"), ("none", "")])
+    assert capsys.readouterr().out == "a\tready\nname         a\n"
+
+
+def test_no_color_is_honoured(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With NO_COLOR set nothing is coloured."""
+    terminal = screen()
+    report(DiskFull("Full."), Exit.EXHAUSTED, as_json=False)
+    assert "\x1b[1;31m" in terminal.getvalue()
+    terminal.truncate(0)
+    monkeypatch.setenv("NO_COLOR", "1")
+    report(DiskFull("Full."), Exit.EXHAUSTED, as_json=False)
+    assert "31m" not in terminal.getvalue()
+    assert "Error: Full." in terminal.text()
+
+
+@pytest.mark.parametrize(
+    ("error", "of_work", "code"),
+    [
+        (InvalidField("x"), False, 2),
+        (JobNotFound("x"), False, 3),
+        (JobNotFound("x"), True, 1),
+        (ServiceUnavailable("x"), False, 4),
+        (ServiceUnavailable("x"), True, 1),
+        (EngineCrashed("x"), False, 1),
+        (NoLoopFound("x"), True, 1),
+        (DiskFull("x"), True, 5),
+        (InvalidField("x"), True, 2),
+        (Cancelled("x"), True, 130),
+        (StudioError("x"), False, 1),
+    ],
+)
+def test_exit_codes_tell_request_and_work_apart(
+    error: StudioError, of_work: bool, code: int
+) -> None:
+    """Work that failed is 1 unless the code says more."""
+    assert exit_code(error, of_work=of_work) == code
+
+
+def test_values_are_said_as_people_say_them() -> None:
+    """Lengths, sizes, and text that can be printed anywhere."""
+    assert [clock(9), clock(150), clock(36_000)] == ["0:09", "2:30", "10:00:00"]
+    assert [size(12), size(1_500), size(2_800_000), size(3 * 10**9)] == [
+        "12 B", "1.5 kB", "2.8 MB", "3.0 GB",
+    ]  # fmt: skip
+    assert printable("a\nb\x1b\udcff\u202e") == "a b\ufffd\ufffd\ufffd"
+
+
+def test_engines_are_described_for_people(screen: Screen) -> None:
+    """With what each option means, from its schema."""
+    terminal = screen()
+    schema = {
+        "tempo_bpm": {"description": "Beats per minute.", "minimum": 40, "maximum": 220},
+        "key": {"enum": ["C", "D"]},
+        "odd": True,
+    }
+    engine = inference_service_pb2.Engine(state=inference_service_pb2.Engine.STATE_READY)
+    engine.manifest.name, engine.manifest.description = "composer", "Plays."
+    engine.manifest.max_duration_seconds = 600
+    engine.manifest.options_schema.update({"properties": schema})
+    describe(engine_to_json(engine))
+    text = terminal.text()
+    assert "composer  ready  0:00 to 10:00, instrumental" in text
+    assert "Beats per minute.; 40 to 220" in text
+    assert 'one of "C", "D"' in text
