@@ -13,7 +13,8 @@ from musicgen.api.engine.v1 import engine_pb2
 from musicgen.api.inference.v1 import inference_service_pb2, inference_service_pb2_grpc
 from musicgen.engine.convert import manifest_to_proto, parameters_from_proto, struct_from_dict
 from musicgen.rpc import log
-from musicgen.rpc.convert import artifact_to_proto, format_from_proto, progress_to_proto
+from musicgen.rpc.convert_audio import artifact_to_proto, format_from_proto
+from musicgen.rpc.convert_progress import progress_to_proto
 from musicgen.rpc.work import during
 from services.inference.engine_process import EngineProcess, State
 from services.inference.generator import Generator, Order, Produced

@@ -11,7 +11,7 @@ from musicgen.api.library.v1 import library_service_pb2, track_pb2
 from musicgen.artifacts import StoredFile
 from musicgen.audio.codecs import Properties
 from musicgen.errors import InvalidField
-from musicgen.rpc.convert import artifact_to_proto, properties_to_proto
+from musicgen.rpc.convert_audio import artifact_to_proto, properties_to_proto
 from services.library.editing import Edit
 from services.library.export import Exported
 from services.library.library import Produced

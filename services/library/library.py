@@ -146,6 +146,12 @@ class Library:
             self._remember(track)
             return track
 
+    def discard_artifact(self, key: str) -> None:
+        """Remove an artifact that is now a track; fine if it is gone already."""
+        path = self._store.path(key)
+        if files.is_contained(path, self._store.root / "artifacts"):
+            path.unlink(missing_ok=True)
+
     def get(self, track_id: str) -> Track:
         """Return a track, read from its files. Raises TrackNotFound."""
         with _damage_is_not_found(track_id):

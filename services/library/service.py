@@ -14,6 +14,7 @@ from services.library.library import Library
 from services.library.resolve import Resolver
 from services.library.servicer import LibraryServicer
 from services.library.settings import Settings
+from services.library.sweep import Sweeper
 from services.library.uploads import Uploads
 from services.library.waveforms import Waveforms
 from services.library.web.app import Routes, build_app
@@ -35,6 +36,7 @@ class LibraryService:
         self._waveforms = Waveforms(self._library)
         self._exporter = Exporter(store, self._library)
         self._uploads = Uploads(store, largest_bytes=settings.max_upload_bytes)
+        self._sweeper = Sweeper(store.root, settings.artifacts_keep_s)
         resolver = Resolver(store, self._library)
         self.server = RpcServer([_SERVICE], self._check)
         library_service_pb2_grpc.add_LibraryServiceServicer_to_server(
@@ -76,9 +78,11 @@ class LibraryService:
             return "the health check failed"
 
     async def _sweep(self) -> None:
-        """Remove partial uploads that nobody goes on with."""
+        """Remove partial uploads that nobody goes on with, and old files of no track."""
         while True:
             with contextlib.suppress(OSError):
-                if removed := await asyncio.to_thread(self._uploads.remove_stale):
-                    log.get().info("stale uploads removed", count=removed)
+                stale = await asyncio.to_thread(self._uploads.remove_stale)
+                old = await asyncio.to_thread(self._sweeper.sweep)
+                if stale or old:
+                    log.get().info("swept", partial_uploads=stale, old_files=old)
             await asyncio.sleep(_SWEEP_INTERVAL_S)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import grpc
@@ -12,13 +13,15 @@ import grpc
 from musicgen.api.library.v1 import library_service_pb2 as pb
 from musicgen.api.library.v1 import library_service_pb2_grpc
 from musicgen.artifacts import ArtifactStore
+from musicgen.audio.codecs import Format
 from musicgen.claims import ClaimGuard
 from musicgen.errors import InvalidField
 from musicgen.progress import Progress
-from musicgen.rpc.convert import format_from_proto
+from musicgen.rpc.convert_audio import format_from_proto
 from musicgen.rpc.convert_progress import progress_to_proto
+from musicgen.rpc.work import during
 from services.library import convert
-from services.library.export import Exporter
+from services.library.export import Exported, Exporter
 from services.library.library import Library
 from services.library.resolve import Resolved, Resolver
 from services.library.waveforms import Waveforms
@@ -50,7 +53,6 @@ class LibraryServicer(library_service_pb2_grpc.LibraryServiceServicer):
         self, request: pb.RegisterTrackRequest, context: Context
     ) -> pb.RegisterTrackResponse:
         """Make an artifact a track."""
-        _ = context
         self._check_job(request.job_id, 1)
         if request.output_index < 0:
             raise InvalidField(
@@ -60,6 +62,7 @@ class LibraryServicer(library_service_pb2_grpc.LibraryServiceServicer):
         track = await asyncio.to_thread(
             self._library.register, request.job_id, request.output_index, produced
         )
+        await asyncio.to_thread(self._library.discard_artifact, produced.artifact_key)
         # Made already, unless the track is long.
         self._waveforms.begin(track.track_id)
         return pb.RegisterTrackResponse(track=convert.track_to_proto(track))
@@ -68,7 +71,6 @@ class LibraryServicer(library_service_pb2_grpc.LibraryServiceServicer):
         self, request: pb.ListTracksRequest, context: Context
     ) -> pb.ListTracksResponse:
         """List tracks, newest first."""
-        _ = context
         page = await asyncio.to_thread(
             self._library.page, request.query, request.page_size, request.page_token
         )
@@ -79,7 +81,6 @@ class LibraryServicer(library_service_pb2_grpc.LibraryServiceServicer):
 
     async def GetTrack(self, request: pb.GetTrackRequest, context: Context) -> pb.GetTrackResponse:
         """Get one track."""
-        _ = context
         track = await asyncio.to_thread(self._library.get, request.track_id)
         return pb.GetTrackResponse(track=convert.track_to_proto(track))
 
@@ -87,7 +88,6 @@ class LibraryServicer(library_service_pb2_grpc.LibraryServiceServicer):
         self, request: pb.UpdateTrackRequest, context: Context
     ) -> pb.UpdateTrackResponse:
         """Edit a track."""
-        _ = context
         track = await asyncio.to_thread(
             self._library.update,
             request.track.track_id,
@@ -101,7 +101,6 @@ class LibraryServicer(library_service_pb2_grpc.LibraryServiceServicer):
         self, request: pb.DeleteTrackRequest, context: Context
     ) -> pb.DeleteTrackResponse:
         """Move a track to the trash."""
-        _ = context
         await asyncio.to_thread(self._library.delete, request.track_id)
         return pb.DeleteTrackResponse()
 
@@ -109,7 +108,6 @@ class LibraryServicer(library_service_pb2_grpc.LibraryServiceServicer):
         self, request: pb.ResolveAudioRequest, context: Context
     ) -> pb.ResolveAudioResponse:
         """Resolve a reference to the bytes it stands for."""
-        _ = context
         resolved = await asyncio.to_thread(self._resolve, request)
         return pb.ResolveAudioResponse(track=convert.resolved_to_proto(resolved))
 
@@ -117,20 +115,26 @@ class LibraryServicer(library_service_pb2_grpc.LibraryServiceServicer):
         self, request: pb.ExportTrackRequest, context: Context
     ) -> AsyncIterator[pb.ExportTrackResponse]:
         """Encode a track with its tags embedded."""
-        _ = context
         self._check_job(request.job_id, request.fence)
         format = format_from_proto(request.spec.format)
         prefix = self._store.job_prefix(request.job_id, request.fence)
-        async with self._claims.hold(request.job_id, request.fence):
-            events = self._exporter.export(prefix, request.spec.track_id, format)
-            try:
-                async for event in events:
-                    if isinstance(event, Progress):
-                        yield pb.ExportTrackResponse(progress=progress_to_proto(event))
-                    else:
-                        yield pb.ExportTrackResponse(result=convert.exported_to_proto(event))
-            finally:
-                await events.aclose()
+        async for event in during(context, self._export(request, prefix, format)):
+            if isinstance(event, Progress):
+                yield pb.ExportTrackResponse(progress=progress_to_proto(event))
+            else:
+                yield pb.ExportTrackResponse(result=convert.exported_to_proto(event))
+
+    async def _export(
+        self, request: pb.ExportTrackRequest, prefix: str, format: Format
+    ) -> AsyncGenerator[Progress | Exported, None]:
+        async with (
+            self._claims.hold(request.job_id, request.fence),
+            contextlib.aclosing(
+                self._exporter.export(prefix, request.spec.track_id, format)
+            ) as events,
+        ):
+            async for event in events:
+                yield event
 
     @staticmethod
     def _check_job(job_id: str, fence: int) -> None:

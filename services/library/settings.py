@@ -17,9 +17,14 @@ class Settings:
     max_upload_bytes: int = field(
         default=2 << 30, metadata={"help": "the largest upload that is accepted, in bytes"}
     )
+    artifacts_keep_s: float = field(
+        default=7 * 86_400.0, metadata={"help": "life of exports, uploads and leftovers"}
+    )
     log_level: str = field(default="INFO", metadata={"help": "DEBUG, INFO, WARNING or ERROR"})
 
     def __post_init__(self) -> None:
         """Refuse values that can't work."""
         if self.max_upload_bytes < 1:
             raise ValueError("MUSICGEN_MAX_UPLOAD_BYTES must be 1 or more")
+        if self.artifacts_keep_s < 3600:
+            raise ValueError("MUSICGEN_ARTIFACTS_KEEP_S must be 3600 or more")

@@ -19,7 +19,8 @@ from musicgen.artifacts import ArtifactStore
 from musicgen.claims import ClaimGuard
 from musicgen.errors import InvalidField
 from musicgen.progress import Progress
-from musicgen.rpc.convert import artifact_to_proto, format_from_proto, progress_to_proto
+from musicgen.rpc.convert_audio import artifact_to_proto, format_from_proto
+from musicgen.rpc.convert_progress import progress_to_proto
 from musicgen.rpc.work import during
 from services.looper import recipe
 from services.looper.finder import DEFAULT_CROSSFADE_MS

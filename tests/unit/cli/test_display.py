@@ -4,6 +4,7 @@ import io
 import re
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -199,7 +200,7 @@ def test_values_are_said_as_people_say_them() -> None:
 def test_engines_are_described_for_people(screen: Screen) -> None:
     """With what each option means, from its schema."""
     terminal = screen()
-    schema = {
+    schema: dict[str, Any] = {
         "tempo_bpm": {"description": "Beats per minute.", "minimum": 40, "maximum": 220},
         "key": {"enum": ["C", "D"]},
         "odd": True,

@@ -28,6 +28,7 @@ def test_chords_are_named_by_their_intervals() -> None:
     """Stacked thirds give the usual names."""
     names = [chord_name(spell(degree, 9, "minor", 4)) for degree in (0, 2, 3, 6)]
     assert names == ["Am7", "Cmaj7", "Dm7", "G7"]
+    assert [chord_name(spell(0, 8, mode, 3)) for mode in ("major", "minor")] == ["Ab", "G#m"]
     assert chord_name(spell(4, 9, "minor", 3, raised=True)) == "E"
 
 

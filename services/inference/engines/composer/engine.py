@@ -25,6 +25,7 @@ VERSION = "0.1.0"
 _BALANCE_BARS = 8
 _REPORT_EVERY_S = 0.1
 _CHANNEL_FRAMES = 1 << 17
+_UNSUNG = ("lyrics (the composer does not sing)",)
 _WEIGHTS = {
     "composing": 1.0,
     "balancing": 30.0,
@@ -105,7 +106,7 @@ class Composer(Engine):
             decisions={
                 "plan": plan.to_json(),
                 "understood": understood(heard),
-                "ignored": list(heard.ignored),
+                "ignored": [*heard.ignored, *_UNSUNG[: bool(parameters.lyrics.strip())]],
                 "loudness_lufs": round(lufs, 2),
             },
         )

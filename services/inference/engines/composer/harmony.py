@@ -10,7 +10,7 @@ import numpy as np
 
 from services.inference.engines.composer.profiles import Profile
 from services.inference.engines.composer.streams import Streams, pick, weighted
-from services.inference.engines.composer.theory import PITCH_NAMES, SCALES, is_dark
+from services.inference.engines.composer.theory import SCALES, is_dark, spelling
 
 CHORDS_PER_LOOP = 4
 
@@ -88,7 +88,9 @@ def chord_name(chord: Chord) -> str:
     """Name a chord by its intervals."""
     intervals = [(pitch - chord.root) % 12 for pitch in chord.pitch_classes]
     minor, diminished = intervals[1] == 3, intervals[2] == 6
-    name = PITCH_NAMES[chord.root] + ("dim" if diminished and minor else "m" if minor else "")
+    name = spelling(chord.root, dark=minor) + (
+        "dim" if diminished and minor else "m" if minor else ""
+    )
     if len(intervals) > 3:
         number = "9" if len(intervals) > 4 else "7"
         name += ("maj" if intervals[3] == 11 else "") + number

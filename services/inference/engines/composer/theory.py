@@ -54,7 +54,14 @@ def is_dark(mode: str) -> bool:
 
 def key_label(tonic: int, mode: str) -> str:
     """Name a key: "A minor", "F# dorian"."""
-    return f"{PITCH_NAMES[tonic]} {mode}"
+    return f"{spelling(tonic, dark=is_dark(mode))} {mode}"
+
+
+def spelling(tonic: int, *, dark: bool) -> str:
+    """Name a pitch class as the root of a minor or a major chord is usually written."""
+    if tonic == 1 and not dark:
+        return "Db"
+    return "G#" if tonic == 8 and dark else PITCH_NAMES[tonic]
 
 
 def scale_pitch(tonic: int, mode: str, step: int, octave: int = 4) -> int:

@@ -1,4 +1,4 @@
-"""Plain values of the shared modules to and from their messages."""
+"""Audio formats, facts and artifacts to and from their messages."""
 
 from __future__ import annotations
 
@@ -6,15 +6,6 @@ from musicgen.api.audio.v1 import audio_pb2
 from musicgen.artifacts import StoredFile
 from musicgen.audio.codecs import Format, Properties
 from musicgen.errors import UnsupportedFormat
-from musicgen.rpc.convert_progress import progress_from_proto, progress_to_proto
-
-__all__ = [
-    "artifact_to_proto",
-    "format_from_proto",
-    "progress_from_proto",
-    "progress_to_proto",
-    "properties_to_proto",
-]
 
 
 def format_from_proto(value: int, default: Format = Format.FLAC) -> Format:

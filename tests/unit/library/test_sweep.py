@@ -1,0 +1,40 @@
+"""The sweeper: old files that no track needs go, all else stays."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from services.library.sweep import Sweeper
+
+pytestmark = pytest.mark.unit
+
+
+def make(path: Path, at_s: float) -> Path:
+    """Write a file as if it were written at `at_s`, in folders that are as old."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x")
+    for each in (path, path.parent, path.parent.parent):
+        os.utime(each, (at_s, at_s))
+    return path
+
+
+def test_old_files_go_and_emptied_folders_with_them(tmp_path: Path) -> None:
+    """What is older than its time goes; new files, tracks and link targets stay."""
+    now_s = 1_000_000.0
+    old = make(tmp_path / "artifacts/old/1/mix.flac", now_s - 101)
+    new = make(tmp_path / "artifacts/new/1/mix.flac", now_s - 99)
+    track = make(tmp_path / "library/t/audio.flac", now_s - 10_000)
+    upload = make(tmp_path / "uploads/u", now_s - 10_000)
+    target = make(tmp_path / "elsewhere/target", now_s - 10_000)
+    (tmp_path / "uploads/link").symlink_to(target)
+    sweeper = Sweeper(tmp_path, keep_s=100)
+    assert sweeper.sweep(now_s) == 2
+    assert not old.exists()
+    assert not upload.exists()
+    assert new.exists()
+    assert track.exists()
+    assert target.exists()
+    assert Sweeper(tmp_path / "nothing", 100).sweep(now_s) == 0
