@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import http.client
 import json
+import shutil
 import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -110,8 +111,13 @@ class Studio:
         return pb.RegisterTrackRequest(job_id=job_id, track=message)
 
     async def register(self, job_id: str = "job-1", **more: Any) -> track_pb2.Track:
-        """Register a new track."""
-        return (await self.stub.RegisterTrack(self.request(job_id, **more))).track
+        """Register a new track; a copy of its artifact is kept as artifacts/kept/1/…."""
+        request = self.request(job_id, **more)
+        made = self.store.path(request.track.artifact.key)
+        kept = self.store.path(f"artifacts/kept/1/{made.name}")
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(made, kept)
+        return (await self.stub.RegisterTrack(request)).track
 
 
 @contextlib.asynccontextmanager

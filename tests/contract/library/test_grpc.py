@@ -153,7 +153,7 @@ async def test_resolve_audio(studio: Studio) -> None:
     assert (found.title, found.tempo_bpm, found.recipe) == (track.title, 82.5, track.recipe)
     assert found.loop_points == track.loop_points
 
-    found = await resolve(artifact_key="artifacts/job-1/1/mix.flac")
+    found = await resolve(artifact_key="artifacts/kept/1/mix.flac")
     assert found.artifact.sha256 == track.source_sha256
     assert found.artifact.audio.duration_frames == 50_017
 
@@ -210,7 +210,7 @@ async def test_export(studio: Studio, made: Format, wanted: Format) -> None:
     fractions = [event.progress.fraction for event in events[:-1]]
     assert fractions
     assert fractions == sorted(fractions)
-    source = studio.store.path("artifacts/job-1/1/mix." + made.extension)
+    source = studio.store.path("artifacts/kept/1/mix." + made.extension)
     if wanted is made or Format.MP3 not in (made, wanted):
         assert np.array_equal(samples(path), samples(source))
     else:
@@ -236,7 +236,7 @@ async def test_export_keeps_24_bits(studio: Studio) -> None:
     async for _ in studio.stub.ExportTrack(export_request(track.track_id, Format.WAV)):
         pass
     made, source = (
-        studio.store.path(key) for key in ("artifacts/x/1/export.wav", "artifacts/job-1/1/mix.flac")
+        studio.store.path(key) for key in ("artifacts/x/1/export.wav", "artifacts/kept/1/mix.flac")
     )
     assert np.array_equal(samples(made), samples(source))
     assert np.any(samples(made) & 0xFF00)

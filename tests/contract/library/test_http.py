@@ -110,7 +110,7 @@ async def test_peaks(studio: Studio) -> None:
     first = await studio.http("GET", track.peaks_path)
     assert first.headers["content-type"] == "application/json"
     content = first.json()
-    mix = samples(studio.store.path("artifacts/job-1/1/mix.flac")).mean(axis=1) / 2**31
+    mix = samples(studio.store.path("artifacts/kept/1/mix.flac")).mean(axis=1) / 2**31
     step = content["frames_per_peak"]
     expected = [
         [mix[i : i + step].min(), mix[i : i + step].max()] for i in range(0, len(mix), step)
@@ -140,8 +140,8 @@ async def test_peaks_of_long_tracks_are_made_afterwards(
 async def test_downloads_have_a_name(studio: Studio) -> None:
     """A committed artifact downloads under the name asked for, made safe, also with Range."""
     await studio.register()
-    path = "/v1/artifacts/job-1/1/mix.flac"
-    data = studio.store.path("artifacts/job-1/1/mix.flac").read_bytes()
+    path = "/v1/artifacts/kept/1/mix.flac"
+    data = studio.store.path("artifacts/kept/1/mix.flac").read_bytes()
     plain = await studio.http("GET", path)
     assert (plain.code, plain.body) == (200, data)
     assert plain.headers["content-disposition"] == 'attachment; filename="mix.flac"'
@@ -166,12 +166,12 @@ async def test_downloads_have_a_name(studio: Studio) -> None:
         "/v1/tracks/%00/peaks",
         "/v1/tracks/aaaaaaaaaaaaaaaa/audio",
         "/v1/tracks/aaaaaaaaaaaaaaaa/peaks",
-        "/v1/artifacts/job-1/1/nope.flac",
-        "/v1/artifacts/job-1/1/..%2f..%2f..%2fsecret",
+        "/v1/artifacts/kept/1/nope.flac",
+        "/v1/artifacts/kept/1/..%2f..%2f..%2fsecret",
         "/v1/artifacts/../../secret",
-        "/v1/artifacts/job-1/1/link.flac",
-        "/v1/artifacts/job-1/1/.mix.flac.part",
-        "/v1/artifacts/job-1/1",
+        "/v1/artifacts/kept/1/link.flac",
+        "/v1/artifacts/kept/1/.mix.flac.part",
+        "/v1/artifacts/kept/1",
         "/v1/nothing",
         "/v1/uploads/x",
     ],
@@ -181,7 +181,7 @@ async def test_nothing_else_is_served(studio: Studio, path: str) -> None:
     await studio.register()
     secret = studio.folder / "secret"
     secret.write_text("secret")
-    (studio.store.path("artifacts/job-1/1") / "link.flac").symlink_to(secret)
+    (studio.store.path("artifacts/kept/1") / "link.flac").symlink_to(secret)
     answer = await studio.http("GET", path)
     assert answer.code == 404
     assert b"secret\n" not in answer.body
