@@ -10,6 +10,7 @@ from musicgen.engine.base import MIX_FILE, Engine, Generation, Manifest, Paramet
 from musicgen.errors import InvalidField, InvalidPrompt
 from musicgen.progress import Progress, ProgressMeter, Stage
 from services.inference.engines.composer.compose import compose
+from services.inference.engines.composer.form import body
 from services.inference.engines.composer.master import Master, block_count
 from services.inference.engines.composer.mix import Channel, Desk, balance_gain, mix, mix_blocks
 from services.inference.engines.composer.options import SCHEMA, read_options
@@ -103,6 +104,7 @@ class Composer(Engine):
             genre=plan.profile.label,
             tempo_bpm=plan.tempo_bpm,
             musical_key=plan.key,
+            loop_frames=_loop_frames(plan),
             decisions={
                 "plan": plan.to_json(),
                 "understood": understood(heard),
@@ -122,6 +124,13 @@ def understood(heard: Understanding) -> dict[str, object]:
     if heard.tonic == 0:
         values["tonic"] = 0
     return values
+
+
+def _loop_frames(plan: Plan) -> tuple[int, int] | None:
+    """Whole bars without intro and outro; None for a piece that is cut within a bar."""
+    clock = Clock(plan)
+    start, end = (clock.frame(bar, 0.0) for bar in body(plan.sections))
+    return (start, end) if start < end <= plan.duration_frames else None
 
 
 def _perform(plan: Plan, streams: Streams, path: Path, report: Report) -> float:

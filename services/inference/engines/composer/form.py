@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 PHRASE_BARS = 4
@@ -93,6 +94,14 @@ def sections(bars: int) -> list[Section]:
         start += size
         i = j
     return found
+
+
+def body(form: Sequence[Section]) -> tuple[int, int]:
+    """Return the bars [start, end) between intro and outro: what repeats well as a loop."""
+    start = form[0].bars if form[0].kind == "intro" else 0
+    last = form[-1]
+    end = last.start_bar if last.kind == "outro" else last.start_bar + last.bars
+    return start, end
 
 
 def _long_form(phrases: int) -> str:
