@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -151,6 +152,6 @@ class ExportLane(Lane):
                 download = job_pb2.Download(
                     artifact=file.artifact,
                     file_name=file.file_name,
-                    path=f"/v1/{file.artifact.key}",
+                    path=f"/v1/{file.artifact.key}?{urlencode({'name': file.file_name})}",
                 )
                 yield Event(outcome=job_outcome_pb2.JobOutcome(downloads=[download]))

@@ -19,7 +19,8 @@ def tree() -> list[type[errors.StudioError]]:
     while waiting:
         error = waiting.pop()
         waiting += error.__subclasses__()
-        if "reason" in vars(error):
+        # The CLI adds errors of this machine, which never travel.
+        if "reason" in vars(error) and error.__module__ == errors.__name__:
             found.append(error)
     return found
 
