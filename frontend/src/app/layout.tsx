@@ -16,11 +16,11 @@ export function Layout(props: { make: ReactNode; children: ReactNode }) {
           <ThemeToggle />
         </div>
       </header>
-      <main className="grid items-start gap-8 lg:grid-cols-[25rem_minmax(0,1fr)]">
+      <main className="grid grid-cols-1 items-start gap-8 lg:grid-cols-[25rem_minmax(0,1fr)]">
         <div className="rounded-xl border border-line bg-panel p-4 sm:p-5 lg:sticky lg:top-5 lg:max-h-[calc(100dvh-2.5rem)] lg:overflow-y-auto">
           {props.make}
         </div>
-        <div className="grid min-w-0 gap-9">{props.children}</div>
+        <div className="grid min-w-0 grid-cols-1 gap-9">{props.children}</div>
       </main>
     </div>
   );

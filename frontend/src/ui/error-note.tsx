@@ -3,7 +3,7 @@ import type { ReactNode } from 'react';
 /** What went wrong and what to do about it, where no single field is to blame. */
 export function ErrorNote(props: { message: string; remedy?: string; children?: ReactNode }) {
   return (
-    <div role="alert" className="rounded-md border border-bad/50 px-3 py-2.5 text-sm">
+    <div role="alert" className="rounded-md border border-bad/50 px-3 py-2.5 text-sm wrap-anywhere">
       <p data-testid="error-message" className="font-medium text-bad">
         {props.message}
       </p>

@@ -29,7 +29,7 @@ export function Field(props: {
       <div className="flex items-baseline justify-between gap-3">
         <label
           htmlFor={props.id}
-          className={props.leading ? 'wide text-lg font-semibold' : 'plate'}
+          className={props.leading ? 'wide text-[1.0625rem] font-semibold sm:text-lg' : 'plate'}
         >
           {props.label}
         </label>
@@ -45,7 +45,7 @@ export function Field(props: {
 
 function FieldError(props: { id: string; message: string; remedy?: string | undefined }) {
   return (
-    <div id={`${props.id}-error`} role="alert" className="text-sm">
+    <div id={`${props.id}-error`} role="alert" className="text-sm wrap-anywhere">
       <p data-testid="field-error" className="font-medium text-bad">
         {props.message}
       </p>

@@ -26,7 +26,7 @@ export const JobCard = memo(function JobCard(props: { job: Job; slots: JobSlots 
       data-job-id={job.jobId}
       data-rev={job.rev.toString()}
       data-state={Job_State[job.state].toLowerCase()}
-      className="grid gap-3 rounded-xl border border-line bg-panel p-4"
+      className="grid grid-cols-1 gap-3 rounded-xl border border-line bg-panel p-4"
     >
       {done ? (
         job.result?.trackIds.map((trackId) => (
@@ -75,7 +75,7 @@ function JobHead(props: { job: Job; title: ReactNode }) {
   return (
     <div className="flex items-start justify-between gap-4">
       <div className="min-w-0">
-        <h3 className="line-clamp-2 font-semibold leading-snug break-words">{props.title}</h3>
+        <h3 dir="auto" className="line-clamp-2 leading-snug font-semibold wrap-anywhere">{props.title}</h3>
         {asked !== '' && <p className="figures mt-0.5 text-sm text-muted">{asked}</p>}
       </div>
       <span data-testid="job-state" className="plate shrink-0 pt-1 text-muted">
@@ -108,7 +108,7 @@ function JobProgress(props: { job: Job; actions: ReturnType<typeof useJobActions
               {Math.floor(fraction * 100)}%
             </span>
           )}
-          <span data-testid="job-stage">{stageWords(job)}</span>
+          <span data-testid="job-stage" className="wrap-anywhere">{stageWords(job)}</span>
           {eta !== undefined && (
             <span data-testid="job-eta" className="figures text-muted">
               {eta}

@@ -18,7 +18,7 @@ export function JobList(props: { slots: JobSlots }) {
   const ended = jobs.filter(isEnded);
   const hidden = new Set(all ? [] : ended.slice(ENDED_SHOWN).map((job) => job.jobId));
   return (
-    <section id="bench" aria-labelledby="jobs-title" className="grid scroll-mt-4 gap-3">
+    <section id="bench" aria-labelledby="jobs-title" className="grid scroll-mt-4 grid-cols-1 gap-3">
       <div className="flex items-baseline justify-between">
         <h2 id="jobs-title" className="wide text-lg font-semibold">
           On the bench
@@ -29,7 +29,7 @@ export function JobList(props: { slots: JobSlots }) {
       {jobs.length === 0 ? (
         <EmptyBench ready={view.ready} />
       ) : (
-        <ul className="grid gap-3">
+        <ul className="grid grid-cols-1 gap-3">
           {jobs
             .filter((job) => !hidden.has(job.jobId))
             .map((job) => (

@@ -18,7 +18,7 @@ export function LibraryList(props: { slots: TrackSlots }) {
     void store.search('');
   }, [store]);
   return (
-    <section aria-labelledby="library-title" className="grid gap-3">
+    <section aria-labelledby="library-title" className="grid grid-cols-1 gap-3">
       <div className="flex flex-wrap items-center justify-between gap-x-6 gap-y-2">
         <h2 id="library-title" className="wide text-lg font-semibold">
           Library
@@ -60,12 +60,13 @@ function SearchForm(props: { onSearch: (query: string) => void }) {
     props.onSearch(query.trim());
   };
   return (
-    <form aria-label="Search" className="flex gap-2" onSubmit={onSubmit}>
+    <form aria-label="Search" className="flex gap-2 max-sm:w-full" onSubmit={onSubmit}>
       <input
         type="search"
         aria-label="Search the library"
         data-testid="search"
-        className={`${controlClass} max-w-52`}
+        className={`${controlClass} sm:max-w-52`}
+        dir="auto"
         placeholder="Title, tag, prompt…"
         value={query}
         onChange={(event) => {
@@ -83,7 +84,7 @@ function SearchForm(props: { onSearch: (query: string) => void }) {
 
 function EmptyLibrary(props: { loaded: boolean; query: string }) {
   return (
-    <div className="rounded-xl border border-line bg-panel px-5 py-6 text-muted">
+    <div className="rounded-xl border border-line bg-panel px-5 py-6 wrap-anywhere text-muted">
       {!props.loaded && <p className="text-sm">Opening the library…</p>}
       {props.loaded && props.query !== '' && (
         <p className="text-sm">

@@ -23,10 +23,12 @@ export function LibraryRow(props: { trackId: string; slots: TrackSlots }) {
           type="button"
           aria-expanded={open}
           data-testid="row-open"
-          className="grid min-w-0 flex-1 grid-cols-[1fr_auto] items-baseline gap-x-4 rounded text-left"
+          className="grid min-w-0 flex-1 grid-cols-[minmax(0,1fr)_auto] items-baseline gap-x-4 rounded text-left"
           onClick={() => setOpen(!open)}
         >
-          <span className="truncate font-medium">{track.title}</span>
+          <span dir="auto" className="truncate text-start font-medium">
+            {track.title}
+          </span>
           <span className="figures text-sm text-muted">{clock(seconds)}</span>
           <span className="figures col-span-2 truncate text-sm text-muted">
             {creditWords(track) || musicWords(track)}

@@ -56,7 +56,7 @@ export function TagForm(props: { track: Track; onDone: () => void }) {
     <form
       data-testid="tag-form"
       aria-label={`Tags of ${track.title}`}
-      className="grid gap-3 rounded-lg border border-line p-3 sm:grid-cols-2"
+      className="grid grid-cols-1 gap-3 rounded-lg border border-line p-3 sm:grid-cols-2"
       noValidate
       onSubmit={(event) => void save(event)}
       onKeyDown={(event) => event.key === 'Escape' && onDone()}
@@ -71,6 +71,7 @@ export function TagForm(props: { track: Track; onDone: () => void }) {
                 {...fieldProps(id, message)}
                 data-testid={`tag-${name}`}
                 className={controlClass}
+                dir="auto"
                 autoComplete="off"
                 inputMode={name === 'year' ? 'numeric' : 'text'}
                 placeholder={hint}

@@ -54,7 +54,7 @@ export function TrackCard(props: { track: Track; slots: TrackSlots; headless?: b
   const [open, setOpen] = useState<'tags' | 'loop' | null>(null);
   const close = () => setOpen(null);
   return (
-    <article data-testid="track-card" data-track-id={track.trackId} className="grid gap-3">
+    <article data-testid="track-card" data-track-id={track.trackId} className="grid grid-cols-1 gap-3">
       {props.headless !== true && <TrackHead track={track} />}
       {slots.player(track, durationOf(track))}
       <div className="flex flex-wrap items-center gap-x-5 gap-y-2">
@@ -88,10 +88,14 @@ function TrackHead(props: { track: Track }) {
   const credits = creditWords(track);
   return (
     <header>
-      <h3 data-testid="track-title" className="wide text-lg leading-snug font-semibold break-words">
+      <h3
+        dir="auto"
+        data-testid="track-title"
+        className="wide text-lg leading-snug font-semibold wrap-anywhere"
+      >
         {track.title}
       </h3>
-      <p className="figures text-sm text-muted">
+      <p className="figures text-sm wrap-anywhere text-muted">
         {credits !== '' && <span className="mr-3 text-ink">{credits}</span>}
         {factWords(track)}
       </p>
@@ -105,7 +109,7 @@ export function TagList(props: { tags: readonly string[] }) {
   return (
     <ul aria-label="Tags" className="mt-1.5 flex flex-wrap gap-1.5">
       {props.tags.map((tag) => (
-        <li key={tag} className="rounded-full border border-line px-2 text-xs text-muted">
+        <li key={tag} className="rounded-full border border-line px-2 text-xs wrap-anywhere text-muted">
           {tag}
         </li>
       ))}

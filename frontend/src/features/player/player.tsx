@@ -10,8 +10,8 @@ export function Player(props: { tape: Tape; peaksUrl: string }) {
   const deck = useDeck();
   const state = useDeckState(tape.trackId);
   return (
-    <div className="grid gap-2">
-      <div className="grid grid-cols-[auto_1fr] items-center gap-3">
+    <div className="grid grid-cols-1 gap-2">
+      <div className="grid grid-cols-[auto_minmax(0,1fr)] items-center gap-3">
         <PlayButton tape={tape} large />
         <Waveform
           title={tape.title}

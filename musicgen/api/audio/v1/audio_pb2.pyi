@@ -92,8 +92,8 @@ class Artifact(_message.Message):
     key: _builtins.str
     """Relative key in the store, such as "artifacts/<job>/<fence>/mix.flac"."""
     sha256: _builtins.str
-    """Lower-case hexadecimal SHA-256 of the bytes. Empty when the file can be
-    retagged in place (a library track) and is identified by audio_sha256.
+    """Lower-case hexadecimal SHA-256 of the bytes. Empty for a track of the library,
+    whose bytes change with its tags.
     """
     size_bytes: _builtins.int
     """Size in bytes."""

@@ -241,7 +241,7 @@ class Download(_message.Message):
     file_name: _builtins.str
     """The name to save it under."""
     path: _builtins.str
-    """Path on the gateway."""
+    """Path on the gateway, with the name in its query."""
     @_builtins.property
     def artifact(self) -> _audio_pb2.Artifact:
         """The file."""

@@ -74,8 +74,8 @@ export type Artifact = Message<"musicgen.api.audio.v1.Artifact"> & {
   key: string;
 
   /**
-   * Lower-case hexadecimal SHA-256 of the bytes. Empty when the file can be
-   * retagged in place (a library track) and is identified by audio_sha256.
+   * Lower-case hexadecimal SHA-256 of the bytes. Empty for a track of the library,
+   * whose bytes change with its tags.
    *
    * @generated from field: string sha256 = 2;
    */

@@ -303,7 +303,7 @@ export type Download = Message<"musicgen.api.jobs.v1.Download"> & {
   fileName: string;
 
   /**
-   * Path on the gateway.
+   * Path on the gateway, with the name in its query.
    *
    * @generated from field: string path = 3;
    */
