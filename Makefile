@@ -140,14 +140,14 @@ test-python: $(VENV)/dev.stamp frontend/dist/index.html ## Unit, contract and en
 
 .PHONY: lock hooks clean
 lock: $(VENV)/dev.stamp ## Resolve requirements/*.txt anew from pyproject.toml
-	$(BIN)/pip install --quiet uv
+	$(BIN)/pip install --quiet uv==0.13.9
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	  --no-header --extra all pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	  --no-header --extra all --group dev pyproject.toml -o requirements/dev.txt
 
 hooks: $(VENV)/dev.stamp ## Run the checks before every commit
-	$(BIN)/pip install --quiet pre-commit && $(BIN)/pre-commit install
+	$(BIN)/pip install --quiet pre-commit==4.7.0 && $(BIN)/pre-commit install
 
 clean: ## Remove what was built, but no music
 	rm -rf build frontend/dist frontend/coverage frontend/node_modules $(VENV) .coverage* .mypy_cache .ruff_cache .pytest_cache
