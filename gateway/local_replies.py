@@ -47,7 +47,8 @@ class _Reply:
 
 
 _REPLIES = (
-    _Reply((400,), MalformedMessage("The request could not be read."), with_cause=True),
+    # 426 and 501: a version or an encoding of HTTP that is not spoken here.
+    _Reply((400, 426, 501), MalformedMessage("The request could not be read."), with_cause=True),
     _Reply(
         (401,),
         Unauthenticated(

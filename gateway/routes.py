@@ -32,6 +32,20 @@ _DISABLED = {
     "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
     "disabled": True,
 }
+_GRPC_HEADERS = {
+    "grpc-timeout": "[0-9]{1,8}[HMSmun]",
+    "grpc-encoding": "identity|deflate|gzip",
+}
+# Known to gRPC's parser, which fails where they are malformed, but of no use here.
+_UNUSED_GRPC_HEADERS = [
+    "grpc-internal-encoding-request",
+    "grpc-previous-rpc-attempts",
+    "grpc-retry-pushback-ms",
+    "grpc-status",
+    "grpc-tags-bin",
+    "grpc-trace-bin",
+    "lb-cost-bin",
+]
 # Bytes that are streamed through: never held back, never read as JSON.
 _RAW = {"buffer": _DISABLED, "transcoder": _DISABLED, "rest": _DISABLED}
 # Sent again only if no service can have seen the request.
@@ -50,8 +64,15 @@ def virtual_hosts(settings: Settings) -> list[Config]:
         {
             "name": "studio",
             "domains": settings.hosts,
-            "routes": [*_http_routes(), *_grpc_routes(), *_rest_routes(), _frontend_route()],
+            "routes": [
+                *_bad_header_routes(),
+                *_http_routes(),
+                *_grpc_routes(),
+                *_rest_routes(),
+                *_frontend_routes(),
+            ],
             "typed_per_filter_config": cors,
+            "request_headers_to_remove": _UNUSED_GRPC_HEADERS,
             "response_headers_to_add": [
                 {"header": {"key": key, "value": value}, "append_action": "ADD_IF_ABSENT"}
                 for key, value in _RESPONSE_HEADERS.items()
@@ -69,6 +90,29 @@ def virtual_hosts(settings: Settings) -> list[Config]:
             ],
             "typed_per_filter_config": cors,
         },
+    ]
+
+
+def _bad_header_routes() -> list[Config]:
+    """Refuse what gRPC's parser would stumble over. It answers without reason or remedy,
+    and goes on failing for that header in later calls, of whatever client, on the
+    connection that it once arrived on."""
+    return [
+        {
+            "match": {
+                "prefix": "/",
+                "headers": [
+                    {
+                        "name": name,
+                        "string_match": {"safe_regex": {"regex": rule}},
+                        "invert_match": True,
+                        "treat_missing_header_as_empty": False,
+                    }
+                ],
+            },
+            "direct_response": {"status": 400, "body": {"inline_string": f"{name}: not {rule}"}},
+        }
+        for name, rule in _GRPC_HEADERS.items()
     ]
 
 
@@ -146,13 +190,17 @@ def _rest_routes() -> list[Config]:
     return [{"match": {"prefix": "/v1/"}, "route": _unary(JOBS)}]
 
 
-def _frontend_route() -> Config:
-    return {
-        "match": {"prefix": "/"},
-        "route": {"cluster": LIBRARY_HTTP, "timeout": "30s", "retry_policy": _RETRY_UNSEEN},
-        # A page can send no key before it is loaded.
-        "typed_per_filter_config": {**_RAW, "api_key": _DISABLED},
-    }
+def _frontend_routes() -> list[Config]:
+    grpc = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
+    return [
+        {"match": {"prefix": "/", "headers": [grpc]}, "direct_response": {"status": 404}},
+        {
+            "match": {"prefix": "/"},
+            "route": {"cluster": LIBRARY_HTTP, "timeout": "30s", "retry_policy": _RETRY_UNSEEN},
+            # A page can send no key before it is loaded.
+            "typed_per_filter_config": {**_RAW, "api_key": _DISABLED},
+        },
+    ]
 
 
 def _cors_policy(settings: Settings) -> Config:

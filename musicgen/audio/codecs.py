@@ -75,7 +75,14 @@ def _broken_is_invalid() -> Iterator[None]:
     try:
         yield
     except soundfile.LibsndfileError as error:
-        raise InvalidAudio(f"The audio is broken ({error}).") from error
+        raise InvalidAudio(f"The audio is broken ({_cause(error)}).") from error
+
+
+def _cause(error: soundfile.LibsndfileError | OSError) -> str:
+    """Return what is wrong, without the file's path: clients are told of it."""
+    if isinstance(error, soundfile.LibsndfileError):
+        return str(error.error_string).removeprefix("Error : ").rstrip(".")
+    return error.strerror or type(error).__name__
 
 
 class AudioReader:
@@ -86,7 +93,7 @@ class AudioReader:
         try:
             self._file = soundfile.SoundFile(path)
         except (soundfile.LibsndfileError, OSError) as error:
-            raise InvalidAudio(f"The audio can't be read ({error}).") from error
+            raise InvalidAudio(f"The audio can't be read ({_cause(error)}).") from error
         self.properties = Properties(
             _FORMATS.get(self._file.format),
             self._file.samplerate,

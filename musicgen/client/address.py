@@ -27,7 +27,8 @@ def parse_endpoint(text: str) -> Endpoint:
     address = text.strip().removeprefix("http://").rstrip("/")
     host, _, port = address.rpartition(":")
     plain = host.startswith("[") or ":" not in host
-    valid = host and plain and not set(host) & set("/?#@ ")
+    # Printable: a byte that is no UTF-8 reaches us as half a character, which isn't.
+    valid = host and plain and host.isprintable() and not set(host) & set("/?#@ ")
     if not (valid and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
         raise InvalidField(
             f"{text!r} is no address of a studio.",

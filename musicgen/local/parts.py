@@ -18,12 +18,15 @@ from musicgen.local.processes import Identity
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
     """A part that dies is started again after `first_delay_s`, then twice that and so on
-    up to `longest_delay_s`; after `max_crashes` within `window_s` it is given up."""
+    up to `longest_delay_s`; after `max_crashes` within `window_s` it is given up. One that
+    worked before is then tried only every `retry_s`: what it lacks, such as disk space,
+    may come back."""
 
     first_delay_s: float = 0.2
     longest_delay_s: float = 5.0
     max_crashes: int = 5
     window_s: float = 60.0
+    retry_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -104,7 +105,8 @@ class Supervisor:
         while True:
             await asyncio.sleep(_LOG_CHECK_INTERVAL_S)
             for name in self._keepers:
-                await asyncio.to_thread(logs.bound, self._layout.log(name))
+                with contextlib.suppress(OSError):  # a full disk; next time, then
+                    await asyncio.to_thread(logs.bound, self._layout.log(name))
 
     # ---- for the keepers -----------------------------------------------------------
 
@@ -142,8 +144,11 @@ class Supervisor:
         who = [asdict(identity) for pid in pids if (identity := identify(pid))]
         path = self._layout.data_root / PARTS_FILE
         temporary = path.with_suffix(".part")
-        temporary.write_text(json.dumps(who), encoding="utf-8")
-        temporary.replace(path)
+        # On a full disk the parts must be kept running all the same; the next launcher
+        # finds them by their mark too.
+        with contextlib.suppress(OSError):
+            temporary.write_text(json.dumps(who), encoding="utf-8")
+            temporary.replace(path)
 
 
 def _recorded(layout: Layout) -> set[int]:
@@ -167,6 +172,7 @@ class _Keeper:
         self._process: Child | Adopted | None = None
         self._watching: asyncio.Task[None] | None = None
         self._given_up = asyncio.Event()
+        self._told = False
         self._stopping = False
         self._worked = False
         self._crashes: deque[float] = deque()
@@ -251,8 +257,6 @@ class _Keeper:
 
     async def _watch(self) -> None:
         """Start the part again whenever it ends."""
-        policy, name = self.part.restart, self.part.name
-        display = self._supervisor.display
         while self._process is not None:
             self._last_end = await self._process.wait()
             if self._stopping:
@@ -262,36 +266,54 @@ class _Keeper:
             signal_groups([self._process.pid], signal.SIGKILL)
             signal_processes(marked(self._supervisor.mark_of(self.part)), signal.SIGKILL)
             self._ended(self._process.pid)
+            if not await self._start_again(ended_at):
+                return
+            if self._reporting is None or self._reporting.done():
+                self._reporting = asyncio.create_task(self._report_return(ended_at))
+
+    async def _start_again(self, ended_at: float) -> bool:
+        """Returns once it runs again, or False if it is given up for good."""
+        policy, name = self.part.restart, self.part.name
+        while True:
             self._crashes.append(ended_at)
             while self._crashes[0] < ended_at - policy.window_s:
                 self._crashes.popleft()
             if len(self._crashes) >= policy.max_crashes:
                 self._give_up()
-                return
-            display.warning(f"{name} ended ({self._last_end}); starting it again.")
-            delay_s = policy.first_delay_s * 2 ** (len(self._crashes) - 1)
-            await asyncio.sleep(min(delay_s, policy.longest_delay_s))
+                if not self._worked:
+                    return False
+                delay_s = policy.retry_s
+            else:
+                self._told = False
+                self._supervisor.display.warning(
+                    f"{name} ended ({self._last_end}); starting it again."
+                )
+                delay_s = policy.first_delay_s * 2 ** (len(self._crashes) - 1)
+                delay_s = min(delay_s, policy.longest_delay_s)
+            await asyncio.sleep(delay_s)
             try:
                 await self._spawn()
             except PartFailed as error:
-                self._last_end = error.message
-                self._give_up()
-                return
-            if self._reporting is None or self._reporting.done():
-                self._reporting = asyncio.create_task(self._report_return(ended_at))
+                self._last_end, ended_at = error.message, time.monotonic()
+            else:
+                return True
 
     async def _report_return(self, since: float) -> None:
         if not await self._wait_until_it_works():
             self._supervisor.display.returned(self.part.name, time.monotonic() - since)
 
     def _give_up(self) -> None:
-        self._given_up.set()
         if not self._worked:
+            self._given_up.set()
             return  # `start` tells
+        if self._told:
+            return
+        self._told = True
         log = self._supervisor.layout.log(self.part.name)
         self._supervisor.display.failure(
             f"{self.part.name} was given up after {len(self._crashes)} crashes "
-            f"({self._last_end}); the rest goes on without it.",
+            f"({self._last_end}); the rest goes on without it. It is tried again every "
+            f"{self.part.restart.retry_s:g} s.",
             remedy=f"The whole log: {log}",
             log=logs.tail(log),
         )

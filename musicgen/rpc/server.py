@@ -13,13 +13,18 @@ from grpc_reflection.v1alpha import reflection
 
 from musicgen.rpc import log
 from musicgen.rpc.interceptors import InFlight, StudioInterceptor
-from musicgen.rpc.limits import MAX_MESSAGE_BYTES
+from musicgen.rpc.limits import MAX_MESSAGE_BYTES, MAX_METADATA_BYTES
 
 HEALTH_INTERVAL_S = 1.0
+CHECK_TIMEOUT_S = 10.0
 DRAIN_LIMIT_S = 10.0
 
 OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    # What the gateway lets pass (60 KiB) must not be refused here, where it would be
+    # refused without reason or remedy, and above half of the limit only sometimes.
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", 2 * MAX_METADATA_BYTES),
     # Long streams are kept alive by clients; the defaults would answer GOAWAY.
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -74,13 +79,24 @@ class RpcServer:
         log.get().info("draining", grace_s=round(grace_s, 3))
         await self.grpc.stop(grace_s)
 
+    async def _fault(self) -> str:
+        """A check that fails or hangs is a fault too: health must not stay as it was."""
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT_S):
+                return await self._check()
+        except TimeoutError:
+            return f"Its check takes more than {CHECK_TIMEOUT_S:g} s."
+        except Exception as error:
+            log.get().error("defect", exc_info=error)
+            return f"Its check failed: {error!r}"
+
     async def _watch_health(self) -> None:
         while True:
             await asyncio.sleep(HEALTH_INTERVAL_S)
             await self._report_health()
 
     async def _report_health(self) -> None:
-        why = await self._check()
+        why = await self._fault()
         status = health_pb2.HealthCheckResponse.ServingStatus
         value = status.NOT_SERVING if why else status.SERVING
         for service in ("", *self._services):

@@ -30,6 +30,8 @@ DEFAULT_CROSSFADE_MS = 30.0
 MIN_LOOP_S, MAX_LOOP_S = 60.0, 36_000.0
 MAX_CROSSFADE_MS = 500.0
 LIBRARY_TIMEOUT_S = 10.0
+MAX_SPEC_BYTES = 256 * 1024
+"""The longest prompt and lyrics take a fifth of it; a job must fit into a message."""
 _ALPHABET = "0123456789abcdefghijklmnopqrstuv"
 
 
@@ -62,6 +64,8 @@ class Admission:
 
         Raises InvalidField (or a more telling InvalidRequest) or NotFound.
         """
+        if spec.ByteSize() > MAX_SPEC_BYTES:
+            raise _invalid("spec", f"must not be larger than {MAX_SPEC_BYTES:,} bytes")
         match spec.WhichOneof("kind"):
             case "generate":
                 return await self._generate(spec.generate)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from services.jobs.records import Change
+from services.jobs.store import age, just_before
 
 
 class Coalescer:
@@ -32,7 +33,14 @@ class Coalescer:
             if now_s - self._sent_s.get(job_id, float("-inf")) >= self._interval_s:
                 self._sent_s[job_id] = now_s
                 passed.append(self._held.pop(job_id))
-        return passed
+        return sorted(passed, key=lambda change: age(change.position))
+
+    def cursor(self, position: str) -> str:
+        """Return from where to resume after `position`: what is held back comes again."""
+        oldest = min((age(change.position) for change in self._held.values()), default=None)
+        if oldest is None or age(position) < oldest:
+            return position
+        return just_before(f"{oldest[0]}-{oldest[1]}")
 
     def wait_s(self, now_s: float, limit_s: float) -> float:
         """Return how long until something held back may go, at most `limit_s`."""

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from musicgen.errors import StoreUnavailable
 from musicgen.rpc import log
 from services.jobs.records import Change
-from services.jobs.store import JobStore
+from services.jobs.store import JobStore, age
 
 WAITING_LIMIT = 5_000
 """Changes that may wait for one slow watcher before they are dropped."""
@@ -27,9 +27,10 @@ RETRY_S = 0.2
 class Subscription:
     """What one watcher has not taken yet."""
 
-    def __init__(self, start: str) -> None:
+    def __init__(self, start: str, ahead: bool = False) -> None:
         self.start = start
         """The position after which changes arrive here."""
+        self._ahead = ahead
         self.overflowed = False
         self.failure: StoreUnavailable | None = None
         self._waiting: list[Change] = []
@@ -37,6 +38,9 @@ class Subscription:
 
     def offer(self, change: Change) -> None:
         """Add a change; drops all of them once there are too many."""
+        if self._ahead and age(change.position) <= age(self.start):
+            return
+        self._ahead = False
         if len(self._waiting) >= WAITING_LIMIT:
             self.overflowed = True
             self._waiting.clear()
@@ -79,14 +83,16 @@ class WatchHub:
         return self._position
 
     @contextlib.contextmanager
-    def subscribe(self, job_ids: Iterable[str]) -> Iterator[Subscription]:
-        """Collect the changes of these jobs (of all if none is named) from now on.
+    def subscribe(self, job_ids: Iterable[str], after: str = "") -> Iterator[Subscription]:
+        """Collect the changes of these jobs (of all if none is named) from now on, or from
+        `after` on if that is newer: another process may have read further than this one.
 
         Raises StoreUnavailable while the history can't be read.
         """
         if not self._position:
             raise StoreUnavailable("The job store does not answer.", retry_after_s=1.0)
-        subscription = Subscription(self._position)
+        ahead = bool(after) and age(after) > age(self._position)
+        subscription = Subscription(after if ahead else self._position, ahead)
         names = set(job_ids)
         rooms = [self._of_job[name] for name in names] if names else [self._of_all]
         for room in rooms:

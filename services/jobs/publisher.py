@@ -12,7 +12,7 @@ import grpc
 
 from musicgen.api.jobs.v1 import job_outcome_pb2, job_pb2
 from musicgen.api.library.v1 import library_service_pb2, library_service_pb2_grpc
-from musicgen.errors import StoreUnavailable, Unavailable
+from musicgen.errors import Internal, StoreUnavailable, StudioError, Unavailable
 from musicgen.rpc import log
 from musicgen.rpc.status import from_rpc_error, to_error_proto
 from services.jobs.records import JobRecord
@@ -57,6 +57,11 @@ class Publisher:
                 except Unavailable as error:
                     log.get().warning("not yet published", job_id=record.id, why=error.message)
                     await asyncio.sleep(RETRY_S)
+                except Exception as defect:
+                    # It would come again for ever, and take the process with it each time.
+                    log.get().error("defect", job_id=record.id, exc_info=defect)
+                    await self._give_up(record, Internal("The result can't be published."))
+                    return None
         finally:
             self._at_work.discard(record.id)
 
@@ -76,9 +81,11 @@ class Publisher:
             error = from_rpc_error(rpc_error)
             if error.code in _PASSING:
                 raise Unavailable(error.message) from rpc_error
-            log.get().error("can't be published", job_id=record.id, why=error.message)
-            failure = to_error_proto(error).SerializeToString()
-            await self._store.publish(record.id, error=failure)
+            await self._give_up(record, error)
         else:
             await self._store.publish(record.id, result=result.SerializeToString())
             log.get().info("published", job_id=record.id, tracks=list(result.track_ids))
+
+    async def _give_up(self, record: JobRecord, error: StudioError) -> None:
+        log.get().error("can't be published", job_id=record.id, why=error.message)
+        await self._store.publish(record.id, error=to_error_proto(error).SerializeToString())

@@ -13,6 +13,7 @@ import grpc
 from musicgen.api.jobs.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
 from musicgen.errors import InvalidField, JobNotTerminal
 from services.jobs.admission import Admission, check_request_id, new_job_id
+from services.jobs.batches import batches
 from services.jobs.convert import job_to_proto, state_from_proto
 from services.jobs.hub import WatchHub
 from services.jobs.records import JobRecord, State
@@ -61,6 +62,10 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         check_request_id(request_id)
         # Of what was asked, before defaults (a drawn seed!) are filled in.
         asked = spec.SerializeToString(deterministic=True) + retry_of.encode()
+        digest = hashlib.sha256(asked).hexdigest()
+        # Before admission: what was accepted stays so, whatever has changed since.
+        if request_id and (known := await self._store.accepted(request_id, digest)):
+            return known
         queue = await self._admission.admit(spec)
         return await self._store.create(
             id=new_job_id(),
@@ -69,7 +74,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
             max_attempts=self._max_attempts,
             queue_limit=self._queue_limit,
             request_id=request_id,
-            digest=hashlib.sha256(asked).hexdigest(),
+            digest=digest,
             retry_of=retry_of,
         )
 
@@ -102,9 +107,10 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
             while len(found) <= size and (page := await self._store.page(before)):
                 found += filter_states(page, states)
                 before = page[-1].seq
-        response = job_service_pb2.ListJobsResponse(jobs=map(job_to_proto, found[:size]))
-        if len(found) > size:
-            response.next_page_token = _close_token(found[size - 1].seq, digest[:8])
+        jobs = next(batches(map(job_to_proto, found), job_pb2.Job.ByteSize, size), [])
+        response = job_service_pb2.ListJobsResponse(jobs=jobs)
+        if len(found) > len(jobs):
+            response.next_page_token = _close_token(found[len(jobs) - 1].seq, digest[:8])
         return response
 
     async def CancelJob(
@@ -161,7 +167,9 @@ def _read_filter(filter: job_pb2.JobFilter) -> tuple[set[State], list[str]]:
         rule = f"must name at most {MAX_FILTER_IDS} jobs"
         raise InvalidField(f"filter.job_ids {rule}.", fields={"filter.job_ids": rule})
     try:
-        return {state_from_proto(state) for state in filter.states}, list(filter.job_ids)
+        return {state_from_proto(state) for state in filter.states}, list(
+            dict.fromkeys(filter.job_ids)
+        )
     except (KeyError, ValueError) as error:
         raise InvalidField(
             "filter.states holds an unknown state.", fields={"filter.states": "unknown state"}

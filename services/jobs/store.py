@@ -6,6 +6,7 @@ not at all. Whatever the server answers when it can't serve becomes StoreUnavail
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
@@ -28,7 +29,14 @@ from services.jobs.records import Change, Claim, Hold, JobRecord, State
 
 PREFIX = "{musicgen}:"
 REQUEST_TTL_MS = 24 * 3600 * 1000
+ENGINES_KEPT_MS = 24 * 3600 * 1000
+"""How long the engines of a worker that is away are remembered: their jobs may wait."""
 PAGE = 200
+CONNECTIONS = 100
+ANSWER_TIMEOUT_S = 5.0
+"""A server that is silent for so long is away, and the connection to it dead."""
+WAIT_LIMIT_S = 2.0
+"""No wait for work or for changes takes longer, whatever is asked for."""
 _SCRIPTS = Path(__file__).parent / "lua"
 _LIBRARY = (_SCRIPTS / "_lib.lua").read_text()
 
@@ -42,7 +50,12 @@ def _guarded(
     @functools.wraps(method)
     async def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         try:
-            return await method(*args, **kwargs)
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                return await method(*args, **kwargs)
+        except TimeoutError as error:
+            raise StoreUnavailable(
+                "The job store does not answer in time.", retry_after_s=1.0
+            ) from error
         except (redis.exceptions.RedisError, OSError) as error:
             raise StoreUnavailable(
                 f"The job store does not answer ({error}).", retry_after_s=1.0
@@ -64,8 +77,15 @@ class JobStore:
     @classmethod
     def connect(cls, url: str) -> JobStore:
         """Use the server at `url` ("redis://host:port" or "unix:///path.sock")."""
-        # redis-py's default of 5 s would cut every longer BLOCK.
-        return cls(redis.asyncio.Redis.from_url(url, socket_timeout=None))
+        # Callers beyond the pool's size wait for a connection; they are not refused. No
+        # socket_timeout: redis-py enforces it with wait_for, which may lose a cancellation.
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
+            url,
+            max_connections=CONNECTIONS,
+            timeout=None,
+            socket_timeout=None,
+        )
+        return cls(redis.asyncio.Redis.from_pool(pool))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -98,7 +118,7 @@ class JobStore:
             queue_limit, retry_of,
         )  # fmt: skip
         if verdict == b"REQUEST_ID_REUSED":
-            raise RequestIdReused(f"Request id {request_id} belongs to another request.")
+            raise _reused(request_id)
         if verdict == b"QUEUE_FULL":
             raise QueueFull(
                 f"{queue_limit} jobs are waiting already.",
@@ -106,6 +126,19 @@ class JobStore:
                 retry_after_s=10.0,
             )
         return await self.get(made.decode())
+
+    @_guarded
+    async def accepted(self, request_id: str, digest: str) -> JobRecord | None:
+        """Return the job that `request_id` made, if it made one.
+
+        Raises RequestIdReused if that one had another `digest`.
+        """
+        known = await self._redis.hmget(f"{PREFIX}req:{request_id}", "digest", "job")
+        for record in await self._records([known[1].decode()] if known[1] else []):
+            if known[0].decode() != digest:
+                raise _reused(request_id)
+            return record
+        return None
 
     @_guarded
     async def get(self, id: str) -> JobRecord:
@@ -173,7 +206,8 @@ class JobStore:
     async def wait_for_work(self, queues: Sequence[str], timeout_s: float) -> None:
         """Return when one of these queues ("outbox" is one too) may have got a job, or after
         `timeout_s`."""
-        await self._redis.blpop([f"{PREFIX}wake:{queue}" for queue in queues], timeout_s)
+        keys = [f"{PREFIX}wake:{queue}" for queue in queues]
+        await self._redis.blpop(keys, min(timeout_s, WAIT_LIMIT_S))
 
     @_guarded
     async def beat(self, claim: Claim, lease_s: float, progress: bytes = b"") -> Hold:
@@ -205,13 +239,12 @@ class JobStore:
         return int(await self._run("release", owner, error))
 
     @_guarded
-    async def announce(self, owner: str, engines: Mapping[str, bytes], ttl_s: float) -> None:
-        """Say that a worker lives, and which engines (name → manifest) it can run."""
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.set(f"{PREFIX}worker:{owner}", "1", px=int(ttl_s * 1000))
-        if engines:
-            pipe.hset(f"{PREFIX}engines", mapping=dict(engines))
-        await pipe.execute()
+    async def announce(self, owner: str, engines: Mapping[str, bytes] | None, ttl_s: float) -> None:
+        """Say that a worker lives, and which engines (name → manifest) it can run; None if
+        it can't tell now: then those it named before."""
+        pairs = [part for pair in (engines or {}).items() for part in pair]
+        known = int(engines is not None)
+        await self._run("announce", owner, int(ttl_s * 1000), ENGINES_KEPT_MS, known, *pairs)
 
     # ---- keeping house ------------------------------------------------------------
 
@@ -240,15 +273,20 @@ class JobStore:
 
     @_guarded
     async def engines(self) -> dict[str, bytes]:
-        """Return the manifest of every engine that a worker announced."""
-        found = await self._redis.hgetall(f"{PREFIX}engines")
-        return {name.decode(): manifest for name, manifest in found.items()}
+        """Return the manifest of every engine that a worker can run, be it away now."""
+        pipe = self._redis.pipeline(transaction=False)
+        for owner in await self._redis.zrange(f"{PREFIX}workers", 0, -1):
+            pipe.hgetall(f"{PREFIX}engines:{owner.decode()}")
+        return {
+            name.decode(): manifest
+            for found in await pipe.execute()
+            for name, manifest in found.items()
+        }
 
     @_guarded
     async def workers(self) -> list[str]:
         """Return the names of the workers that live."""
-        prefix = f"{PREFIX}worker:"
-        return [key.decode()[len(prefix) :] async for key in self._redis.scan_iter(prefix + "*")]
+        return [owner.decode() for owner in await self._run("workers")]
 
     # ---- history ------------------------------------------------------------------
 
@@ -270,7 +308,7 @@ class JobStore:
         """Raise WatchCursorCompacted if changes after `position` are not all kept, or if
         the position lies in a future that this store has not seen."""
         floor = (await self._redis.get(f"{PREFIX}floor") or b"0-0").decode()
-        if not _key(floor) <= _key(position) <= _key(await self.tail()):
+        if not age(floor) <= age(position) <= age(await self.tail()):
             raise WatchCursorCompacted(
                 "The history no longer holds what came after this cursor.",
                 metadata={"oldest_position": floor},
@@ -285,14 +323,26 @@ class JobStore:
     @_guarded
     async def next_changes(self, after: str, wait_s: float, count: int = 500) -> list[Change]:
         """As `changes`, but wait up to `wait_s` for the first."""
-        answer = await self._redis.xread({f"{PREFIX}ev": after}, count, int(wait_s * 1000))
+        wait_ms = int(min(wait_s, WAIT_LIMIT_S) * 1000)
+        answer = await self._redis.xread({f"{PREFIX}ev": after}, count, wait_ms)
         entries = answer[0][1] if answer else []
         return [Change.parse(position, fields) for position, fields in entries]
 
 
-def _key(position: str) -> tuple[int, int]:
+def _reused(request_id: str) -> RequestIdReused:
+    return RequestIdReused(f"Request id {request_id} belongs to another request.")
+
+
+def age(position: str) -> tuple[int, int]:
+    """Return what positions are ordered by: the smaller, the older."""
     milliseconds, _, number = position.partition("-")
     return int(milliseconds), int(number or 0)
+
+
+def just_before(position: str) -> str:
+    """Return a position that lies before this one and after all earlier changes."""
+    milliseconds, number = age(position)
+    return f"{milliseconds}-{number - 1}" if number else f"{milliseconds - 1}-{10**19 - 1}"
 
 
 def is_position(text: str) -> bool:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from musicgen.api.jobs.v1 import job_event_pb2, job_pb2, job_service_pb2
 from musicgen.errors import InvalidField, WatchCursorCompacted
+from services.jobs.batches import batches
 from services.jobs.coalesce import Coalescer
 from services.jobs.convert import change_to_proto, job_to_proto
 from services.jobs.hub import Subscription, WatchHub
-from services.jobs.records import Change
-from services.jobs.store import JobStore, all_records, is_position
+from services.jobs.records import Change, JobRecord
+from services.jobs.store import PAGE, JobStore, age, all_records, is_position
 
 JITTER = 0.2
 """Watches end up to this share sooner or later, so that not all return at once."""
@@ -61,7 +62,7 @@ class Watch:
         epoch = await self._store.epoch()
         after = await self._resume_from(cursor, epoch) if cursor else ""
         while True:
-            with self._hub.subscribe(self._job_ids) as subscription:
+            with self._hub.subscribe(self._job_ids, after) as subscription:
                 if after:
                     async for frame in self._replay(after, subscription.start, epoch):
                         yield frame
@@ -90,11 +91,12 @@ class Watch:
         # Records may be newer than `position`; their events then come once more, and a
         # watcher drops them by rev.
         if self._job_ids:
-            records = await self._store.get_many(self._job_ids)
-            yield _snapshot_page([job_to_proto(record) for record in records])
+            for page in _pages(await self._store.get_many(self._job_ids)):
+                yield page
         else:
-            async for page in all_records(self._store):
-                yield _snapshot_page([job_to_proto(record) for record in page])
+            async for records in all_records(self._store):
+                for page in _pages(records):
+                    yield page
         last = _snapshot_page([], complete=True)
         last.cursor = f"{epoch}.{position}"
         yield last
@@ -104,8 +106,8 @@ class Watch:
         while changes := await self._store.changes(after, upto):
             after = changes[-1].position
             chosen = [change for change in changes if not wanted or change.job_id in wanted]
-            if chosen:
-                yield _events(chosen, after, epoch)
+            for events in _events(chosen):
+                yield _frame(events, events[-1][0], epoch)
         yield Frame(cursor=f"{epoch}.{upto}", bookmark=job_event_pb2.Bookmark())
 
     async def _live(self, subscription: Subscription, epoch: str) -> AsyncGenerator[Frame, None]:
@@ -122,12 +124,12 @@ class Watch:
                 return
             now_s = time.monotonic()
             changes = self._coalescer.pass_on(changes, now_s)
-            for start in range(0, len(changes), EVENTS_PER_FRAME):
-                part = changes[start : start + EVENTS_PER_FRAME]
-                yield _events(part, part[-1].position, epoch)
+            for events in _events(changes):
+                yield _frame(events, self._coalescer.cursor(events[-1][0]), epoch)
                 quiet_since_s = now_s
             if now_s - quiet_since_s >= self._limits.bookmark_s:
-                position = self._hub.position
+                position = max(subscription.start, self._hub.position, key=age)
+                position = self._coalescer.cursor(position)
                 yield Frame(cursor=f"{epoch}.{position}", bookmark=job_event_pb2.Bookmark())
                 quiet_since_s = now_s
             if now_s >= end_s:
@@ -138,6 +140,20 @@ def _snapshot_page(jobs: list[job_pb2.Job], complete: bool = False) -> Frame:
     return Frame(snapshot=job_event_pb2.JobsSnapshot(jobs=jobs, complete=complete))
 
 
-def _events(changes: Sequence[Change], position: str, epoch: str) -> Frame:
-    events = [change_to_proto(change) for change in changes]
-    return Frame(cursor=f"{epoch}.{position}", events=job_event_pb2.JobEvents(events=events))
+def _pages(records: Iterable[JobRecord]) -> Iterator[Frame]:
+    for jobs in batches(map(job_to_proto, records), job_pb2.Job.ByteSize, PAGE):
+        yield _snapshot_page(jobs)
+
+
+def _events(changes: Iterable[Change]) -> Iterator[list[tuple[str, job_event_pb2.JobEvent]]]:
+    events = ((change.position, change_to_proto(change)) for change in changes)
+    return batches(events, lambda event: event[1].ByteSize(), EVENTS_PER_FRAME)
+
+
+def _frame(
+    events: Iterable[tuple[str, job_event_pb2.JobEvent]], position: str, epoch: str
+) -> Frame:
+    return Frame(
+        cursor=f"{epoch}.{position}",
+        events=job_event_pb2.JobEvents(events=[event for _, event in events]),
+    )

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import json
 import os
 import re
@@ -85,7 +86,7 @@ class Shelf:
             raise TrackNotFound(f"There is no track {track_id!r}.", metadata={"track_id": track_id})
         track = _read_sidecar(path)
         if track.track_id != track_id:
-            raise SidecarDamaged(f"{path} speaks of track {track.track_id}")
+            raise SidecarDamaged(f"{path.name} speaks of track {track.track_id[:100]!r}")
         return track
 
     def signature(self, track_id: str) -> str:
@@ -110,7 +111,7 @@ class Shelf:
     def staging(self, track_id: str) -> Iterator[Path]:
         """Give a folder to build a track in; what is left there afterwards is removed."""
         folder = self._staging / f"{track_id}.{secrets.token_hex(8)}"
-        folder.mkdir()
+        folder.mkdir(parents=True)  # a person may just have removed the folders
         try:
             with files.full_disk_is_disk_full():
                 yield folder
@@ -130,7 +131,12 @@ class Shelf:
                 self.read(track.track_id)
                 raise FileExistsError(target)
             self._to_trash(target)
-        folder.rename(target)
+        try:
+            folder.rename(target)
+        except OSError as error:
+            if error.errno in (errno.EEXIST, errno.ENOTEMPTY):  # placed in this moment
+                raise FileExistsError(target) from error
+            raise
         sync_folder(self.root)
 
     def edit(self, old: Track, new: Track) -> Track:
@@ -202,4 +208,5 @@ def _read_sidecar(path: Path) -> Track:
     try:
         return from_sidecar(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, RecursionError) as error:
-        raise SidecarDamaged(f"{path}: {error}") from error
+        # Clients are told of it, so it doesn't say in which folder.
+        raise SidecarDamaged(f"{path.name}: {error}") from error

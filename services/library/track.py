@@ -6,6 +6,7 @@ import base64
 import datetime as dt
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ SCHEMA = 1
 _ID_BYTES = 10
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
+_INT32_LARGEST, _INT64_LARGEST = (1 << 31) - 1, (1 << 63) - 1
+_LATEST_US = (dt.datetime(9999, 1, 1, tzinfo=dt.UTC) - _EPOCH) // _MICROSECOND
+_RECIPE_DEPTH = 32
 
 
 class SidecarDamaged(Exception):
@@ -130,7 +134,7 @@ def _from_sidecar(sidecar: dict[str, Any]) -> Track:
     year, tempo_bpm = sidecar["year"], sidecar["tempo_bpm"]
     if recipe is not None and not isinstance(recipe, dict):
         raise TypeError("recipe is no object")
-    return Track(
+    track = Track(
         track_id=str(sidecar["track_id"]),
         title=str(sidecar["title"]),
         artist=str(sidecar["artist"]),
@@ -158,6 +162,47 @@ def _from_sidecar(sidecar: dict[str, Any]) -> Track:
         update_time_us=_to_us(sidecar["update_time"]),
         recipe=recipe,
     )
+    _check_can_be_sent(track)
+    return track
+
+
+def _check_can_be_sent(track: Track) -> None:
+    """Raise ValueError for what no message could carry: one sidecar that was damaged by
+    hand must not keep the whole list from being sent."""
+    audio, loop = track.audio, track.loop_points
+    numbers = {
+        "sample_rate_hz": (1, audio.sample_rate_hz, _INT32_LARGEST),
+        "channels": (1, audio.channels, _INT32_LARGEST),
+        "duration_frames": (0, audio.duration_frames, _INT64_LARGEST),
+        "size_bytes": (0, track.size_bytes, _INT64_LARGEST),
+        "output_index": (0, track.output_index, _INT32_LARGEST),
+        "year": (1, 1 if track.year is None else track.year, 9999),
+        "create_time": (0, track.create_time_us, _LATEST_US),
+        "update_time": (0, track.update_time_us, _LATEST_US),
+        "loop start": (0, loop.start_frame if loop else 0, _INT64_LARGEST),
+        "loop end": (0, loop.end_frame if loop else 0, _INT64_LARGEST),
+    }
+    for name, (least, number, most) in numbers.items():
+        if not least <= number <= most:
+            raise ValueError(f"{name} is out of range")
+    texts = [track.title, track.artist, track.album, track.genre, track.musical_key, *track.tags]
+    _check_json([*texts, track.parent_track_id, track.job_id, track.tempo_bpm, track.recipe])
+
+
+def _check_json(value: object, depth: int = 0) -> None:
+    if depth > _RECIPE_DEPTH:
+        raise ValueError("the recipe is nested too deeply")
+    if isinstance(value, str):
+        value.encode()  # a lone half of a surrogate pair can't be
+    elif isinstance(value, int | float) and not math.isfinite(value):
+        raise ValueError("a number is not finite")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_json(key, depth + 1)
+            _check_json(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check_json(item, depth + 1)
 
 
 def _to_text(time_us: int) -> str:

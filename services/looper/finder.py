@@ -16,6 +16,9 @@ from services.looper.whole_file import whole_cycle
 
 DEFAULT_CROSSFADE_MS = 30.0
 MIN_SOURCE_S = 1.0
+MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 384_000
+"""Below, there is nothing to compare; above, formats can't hold it."""
+
 ALIGNED = 8
 """Repetitions that are aligned and measured."""
 
@@ -32,9 +35,17 @@ not repeat."""
 def analyse(reader: AudioReader, meter: ProgressMeter, report: Report) -> Features:
     """Decode and describe a source in the stage "analysing" (steps: seconds of audio).
 
-    Raises InvalidAudio for what can't be read or is shorter than a second.
+    Raises InvalidAudio for what can't be read, is shorter than a second or has a sample
+    rate that no music has.
     """
     report(meter.enter("analysing"))
+    rate_hz = reader.properties.sample_rate_hz
+    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+        raise InvalidAudio(
+            f"The audio's sample rate is {rate_hz:,} Hz; a loop needs {MIN_RATE_HZ:,} to"
+            f" {MAX_RATE_HZ:,} Hz.",
+            remedy="Convert it to 44,100 or 48,000 Hz.",
+        )
     if reader.properties.duration_s < MIN_SOURCE_S:
         raise InvalidAudio(
             f"The audio is {reader.properties.duration_s:.2f} s long; a loop needs at least"

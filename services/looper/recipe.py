@@ -16,6 +16,9 @@ from services.looper.render import END_FADE_S, Plan
 
 UNTITLED = "Untitled"
 MAX_TITLE_CHARACTERS = 200
+GENERATIONS = 8
+"""Loops of loops of loops whose recipes are kept inside each other; messages can't be
+nested without end."""
 
 _LOOP_SUFFIX = re.compile(r"(?: \(loop [^()]*\))+$")
 
@@ -51,12 +54,12 @@ def recipe(
 ) -> dict[str, Any]:
     """Return plain JSON that makes the same loop again from the same source.
 
-    `source` describes what was looped, its own recipe within; `points_from` is
-    "request", "source" or "found".
+    `source` describes what was looped, its own recipe within (of the last GENERATIONS,
+    where loops were made of loops); `points_from` is "request", "source" or "found".
     """
     return {
         "kind": "loop",
-        "source": dict(source),
+        "source": _with_recent(source, GENERATIONS),
         "points": {
             "start_frame": candidate.cycle.start_frame,
             "end_frame": candidate.cycle.end_frame,
@@ -88,3 +91,14 @@ def recipe(
             "libsndfile": soundfile.__libsndfile_version__,
         },
     }
+
+
+def _with_recent(source: Mapping[str, Any], generations: int) -> dict[str, Any]:
+    """Return a source whose recipes end after so many generations."""
+    made = source.get("recipe")
+    if not isinstance(made, Mapping) or not isinstance(made.get("source"), Mapping):
+        return dict(source)
+    if not generations:
+        return {**source, "recipe": {"left_out": "too many loops of loops"}}
+    older = _with_recent(made["source"], generations - 1)
+    return {**source, "recipe": {**made, "source": older}}

@@ -1,7 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { describe, expect, it } from 'vitest';
 import { studioError } from '@/testing/memory-errors';
-import { fieldMessage, isCoveredBy, localFieldError, readError } from './errors';
+import { fieldMessage, isCoveredBy, localFieldError, readError, withoutField } from './errors';
 import { newRequestId } from './request-id';
 
 describe('reading an error', () => {
@@ -15,13 +15,35 @@ describe('reading an error', () => {
     expect(error).toMatchObject({
       reason: 'INVALID_FIELD',
       message: 'Wrong.',
-      remedy: 'Do better.',
+      remedy: '', // each field says what it wants
     });
-    expect(fieldMessage(error, 'duration_seconds')).toBe('Must not be negative');
-    expect(fieldMessage(error, 'tags')).toBe('Is too long');
+    expect(fieldMessage(error, 'duration_seconds')).toBe('It must not be negative.');
+    expect(fieldMessage(error, 'tags')).toBe('It is too long.');
     expect(fieldMessage(error, 'prompt')).toBeUndefined();
     expect(isCoveredBy(error, ['prompt', 'tags'])).toBe(true);
     expect(isCoveredBy(error, ['prompt'])).toBe(false);
+  });
+
+  it('makes a sentence of what was not meant for people, and says what to do', () => {
+    const odd = readError(new ConnectError('boom happened inside', Code.Internal));
+    expect(odd.message).toBe('Boom happened inside.');
+    expect(odd.remedy).toContain('musicgen doctor');
+  });
+
+  it('keeps the remedy of any other reason', () => {
+    const full = studioError(Code.ResourceExhausted, 'DISK_FULL', 'Full.', 'Free some space.');
+    expect(readError(full).remedy).toBe('Free some space.');
+  });
+
+  it('forgets a field that is corrected, and itself with the last of them', () => {
+    const fields = { 'track.title': 'is empty', 'track.year': 'must be 1 to 9999' };
+    const error = readError(studioError(Code.InvalidArgument, 'INVALID_FIELD', 'No.', '', fields));
+    expect(withoutField(error, 'album')).toBe(error);
+    const rest = withoutField(error, 'title');
+    expect(fieldMessage(rest, 'title')).toBeUndefined();
+    expect(fieldMessage(rest, 'year')).toBe('It must be 1 to 9999.');
+    expect(withoutField(rest, 'year')).toBeNull();
+    expect(withoutField(null, 'year')).toBeNull();
   });
 
   it('finds the field that a reason is about when the server names none', () => {
@@ -43,13 +65,7 @@ describe('reading an error', () => {
     }
   });
 
-  it('shows what there is when there are no details', () => {
-    expect(readError(new ConnectError('odd', Code.Internal))).toEqual({
-      reason: '',
-      message: 'odd',
-      remedy: '',
-      fields: {},
-    });
+  it('has nothing to say of a field without an error', () => {
     expect(fieldMessage(null, 'prompt')).toBeUndefined();
     expect(isCoveredBy(null, ['prompt'])).toBe(false);
   });

@@ -25,6 +25,8 @@ const UNREACHABLE: ApiError = {
   fields: {},
 };
 
+const UNEXPLAINED = 'Try again. If it stays so, “musicgen doctor” looks for the cause.';
+
 /** Reasons that are about one field even when the server sends no BadRequest. */
 const FIELD_OF_REASON: Readonly<Record<string, string>> = {
   INVALID_PROMPT: 'prompt',
@@ -39,15 +41,20 @@ export function readError(thrown: unknown): ApiError {
   const info = error.findDetails(ErrorInfoSchema)[0];
   if (info === undefined && isUnreachable(error)) return UNREACHABLE;
   const reason = info?.reason ?? '';
-  const message = error.findDetails(LocalizedMessageSchema)[0]?.message ?? error.rawMessage;
-  const remedy = error.findDetails(HelpSchema)[0]?.links[0]?.description ?? '';
+  const message =
+    error.findDetails(LocalizedMessageSchema)[0]?.message ?? sentence(error.rawMessage);
+  const help =
+    error.findDetails(HelpSchema)[0]?.links[0]?.description ??
+    (info === undefined ? UNEXPLAINED : '');
   const fields: Record<string, string> = {};
   for (const bad of error.findDetails(BadRequestSchema)) {
     for (const violation of bad.fieldViolations) fields[violation.field] = violation.description;
   }
   const implied = FIELD_OF_REASON[reason];
   if (implied !== undefined && Object.keys(fields).length === 0) fields[implied] = message;
-  return { reason, message, remedy, fields };
+  // "Correct the fields named" is for callers; in a form each field says what it wants.
+  const named = reason === 'INVALID_FIELD' && Object.keys(fields).length > 0;
+  return { reason, message, remedy: named ? '' : help, fields };
 }
 
 /** An error found on this side, in the shape of one from the server. */
@@ -62,18 +69,33 @@ export function localFieldError(field: string, message: string, remedy: string):
 export function fieldMessage(error: ApiError | null, field: string): string | undefined {
   if (error === null) return undefined;
   for (const [path, message] of Object.entries(error.fields)) {
-    const last = path
-      .replace(/\[\d+\]$/, '')
-      .split('.')
-      .at(-1);
-    if (last === field) return sentence(message);
+    if (lastName(path) === field) return sentence(message);
   }
   return undefined;
 }
 
-/** The services say "must be …"; below a label that starts a sentence. */
+/** The error once a field was touched again: what was said of that field holds no more. */
+export function withoutField(error: ApiError | null, field: string): ApiError | null {
+  if (error === null) return null;
+  const all = Object.entries(error.fields);
+  const others = all.filter(([path]) => lastName(path) !== field);
+  if (others.length === all.length) return error;
+  return others.length === 0 ? null : { ...error, fields: Object.fromEntries(others) };
+}
+
+/** "spec.generate.parameters.tags[2]" is about "tags". */
+function lastName(path: string): string | undefined {
+  return path
+    .replace(/\[\d+\]$/, '')
+    .split('.')
+    .at(-1);
+}
+
+/** The services say "is empty", "must be …" of a field; below its label that is a sentence. */
 function sentence(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  const whole = /^(is|has|must|can|may|does|needs)\b/.test(text) ? `It ${text}` : text;
+  const started = whole.charAt(0).toUpperCase() + whole.slice(1);
+  return /[.!?…]$/.test(started) ? started : `${started}.`;
 }
 
 /** Whether all that the error says about fields is said by one of these. */

@@ -1,5 +1,5 @@
-import { Code } from '@connectrpc/connect';
-import { act, render, screen, waitFor, within } from '@testing-library/react';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { act, fireEvent, render, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AudioFormat } from '@/gen/musicgen/api/audio/v1/audio_pb';
@@ -101,6 +101,20 @@ describe('making a track', () => {
     expect(memory.library.lists).toBe(1);
   });
 
+  it('takes a double click, and keys held down, for one wish', async () => {
+    await openPage();
+    const user = userEvent.setup();
+    await user.type(screen.getByTestId('prompt'), 'rain');
+    const button = screen.getByTestId('make');
+    fireEvent.click(button, { detail: 1 });
+    await card();
+    fireEvent.click(button, { detail: 2 });
+    const held = { key: 'Enter', ctrlKey: true, repeat: true };
+    fireEvent.keyDown(screen.getByTestId('prompt'), held);
+    await happen(() => {});
+    expect(memory.jobs.jobs).toHaveLength(1);
+  });
+
   it('draws a seed when none is given and offers it again', async () => {
     await openPage();
     await make('rain');
@@ -116,6 +130,9 @@ describe('making a track', () => {
     expect(await screen.findByTestId('field-error')).toHaveTextContent('1 to 2,000 characters');
     expect(screen.getByTestId('remedy')).toHaveTextContent('Describe the music');
     expect(screen.getByTestId('prompt')).toHaveAttribute('aria-invalid', 'true');
+    expect(screen.getByTestId('prompt')).toHaveFocus();
+    await userEvent.type(screen.getByTestId('prompt'), 'b');
+    expect(screen.queryByTestId('field-error')).toBeNull();
     await make('better');
     await waitFor(() => expect(screen.queryByTestId('field-error')).toBeNull());
   });
@@ -131,7 +148,7 @@ describe('making a track', () => {
     await user.clear(screen.getByTestId('length'));
     await user.type(screen.getByTestId('length'), '-5');
     await user.keyboard('{Control>}{Enter}{/Control}');
-    expect(await screen.findByText('Must not be negative')).toBeInTheDocument();
+    expect(await screen.findByText('It must not be negative.')).toBeInTheDocument();
     expect(screen.getByTestId('length')).toHaveAttribute('aria-invalid', 'true');
   });
 
@@ -151,6 +168,16 @@ describe('making a track', () => {
     expect(ids[0]).toBe(ids[1]);
   });
 
+  it('says that the studio does not answer only as long as it does not', async () => {
+    await openPage();
+    await userEvent.type(screen.getByTestId('prompt'), 'rain');
+    memory.jobs.failNext.set('createJob', new ConnectError('gone', Code.Unavailable));
+    await userEvent.click(screen.getByTestId('make'));
+    expect(await screen.findByText('The studio does not answer.')).toBeInTheDocument();
+    await happen(() => memory.jobs.drop());
+    await waitFor(() => expect(screen.queryByText('The studio does not answer.')).toBeNull());
+  });
+
   it('keeps the draft, counts characters, and takes examples', async () => {
     const page = await openPage();
     await userEvent.click(screen.getAllByTestId('example')[0] as HTMLElement);
@@ -164,7 +191,6 @@ describe('making a track', () => {
 
   it('sets the length by slider and by unit', async () => {
     await openPage();
-    const { fireEvent } = await import('@testing-library/react');
     fireEvent.change(screen.getByTestId('length-slider'), { target: { value: '200' } });
     expect(screen.getByTestId('length')).toHaveValue('600');
     await userEvent.selectOptions(screen.getByTestId('length-unit'), 'min');
@@ -173,12 +199,26 @@ describe('making a track', () => {
     expect(screen.getByTestId('length')).toHaveValue('0.08');
   });
 
+  it('unfolds the options when one of them is refused', async () => {
+    await openPage();
+    const fields = { 'spec.generate.parameters.options.tempo_bpm': 'must be 40 or more' };
+    const refusal = studioError(Code.InvalidArgument, 'INVALID_FIELD', 'No.', '', fields);
+    memory.jobs.failNext.set('createJob', refusal);
+    await userEvent.type(screen.getByTestId('prompt'), 'rain');
+    await userEvent.click(screen.getByTestId('make'));
+    const tempo = await screen.findByTestId('option-tempo_bpm');
+    await waitFor(() => expect(tempo).toHaveFocus());
+    expect(tempo.closest('details')).toHaveAttribute('open');
+    await userEvent.type(tempo, '82');
+    expect(screen.queryByTestId('field-error')).toBeNull();
+  });
+
   it('offers the engines and the simple options of the one chosen', async () => {
     await openPage();
     const user = userEvent.setup();
     const down = await screen.findByRole('option', { name: 'DiffRhythm (unavailable)' });
     expect(down).toBeDisabled();
-    await user.click(screen.getByText('About this engine'));
+    await user.click(screen.getByText('Engine options'));
     await user.type(screen.getByTestId('option-tempo_bpm'), '82');
     await user.selectOptions(screen.getByTestId('option-key'), 'A minor');
     await user.selectOptions(screen.getByTestId('option-drums'), 'false');
@@ -205,7 +245,7 @@ describe('a job', () => {
     const live = await card();
     await userEvent.click(live.getByTestId('cancel'));
     await waitFor(() => expect(live.getByTestId('job-stage')).toHaveTextContent('Stopping'));
-    expect(live.getByTestId('cancel')).toBeDisabled();
+    expect(live.getByTestId('cancel')).toHaveAttribute('aria-disabled', 'true');
   });
 
   it('that waits is cancelled at once; it can be retried or removed', async () => {
@@ -216,11 +256,34 @@ describe('a job', () => {
     await waitFor(() => expect(live.getByTestId('job-state')).toHaveTextContent('Cancelled'));
     await userEvent.click(live.getByTestId('retry'));
     await waitFor(() => expect(screen.getAllByTestId('job-card')).toHaveLength(2));
+    expect(screen.queryByTestId('retry')).toBeNull(); // once is enough
     const cancelled = screen
       .getAllByTestId('job-card')
       .find((one) => one.dataset.state === 'cancelled') as HTMLElement;
     await userEvent.click(within(cancelled).getByTestId('clear'));
     await waitFor(() => expect(screen.getAllByTestId('job-card')).toHaveLength(1));
+  });
+
+  it('keeps the keyboard where its button was', async () => {
+    await openPage();
+    await make('rain');
+    const live = await card();
+    await userEvent.click(live.getByTestId('cancel'));
+    await waitFor(() => expect(live.getByTestId('retry')).toHaveFocus());
+  });
+
+  it('says in the tab how far it is, and while it waits what went wrong', async () => {
+    await openPage();
+    expect(document.title).toBe('MusicGen Local');
+    const jobId = await make('rain');
+    expect(document.title).toBe('1 waiting · MusicGen Local');
+    await happen(() => memory.jobs.start(jobId));
+    await happen(() => memory.jobs.progress(jobId, { stage: 'rendering', fraction: 0.379 }));
+    expect(document.title).toBe('37% · MusicGen Local');
+    await make('wind');
+    expect(document.title).toBe('37% · 1 waiting · MusicGen Local');
+    await happen(() => memory.jobs.requeue(jobId, { message: 'The engine crashed.' }));
+    expect(await screen.findByTestId('job-setback')).toHaveTextContent('The engine crashed.');
   });
 
   it('that failed shows why, what to do, and a way to retry', async () => {
@@ -292,7 +355,7 @@ describe('a track', () => {
     await happen(() => memory.jobs.start(jobId));
     await happen(() => memory.jobs.progress(jobId, { fraction: 0.5 }));
     expect(track.getByTestId('download-mp3')).toHaveTextContent('50%');
-    expect(track.getByTestId('download-mp3')).toBeDisabled();
+    expect(track.getByTestId('download-mp3')).toHaveAttribute('aria-disabled', 'true');
     expect(screen.queryByTestId('job-card')).toBeNull();
     const downloads = [{ path: '/v1/artifacts/x/1/rain.mp3', fileName: 'Rainy Night.mp3' }];
     await happen(() => memory.jobs.succeed(jobId, { downloads }));
@@ -332,6 +395,7 @@ describe('a track', () => {
     await user.type(track.getByTestId('tag-tags'), 'rain, study');
     await user.click(track.getByTestId('save-tags'));
     await waitFor(() => expect(track.queryByTestId('tag-form')).toBeNull());
+    expect(track.getByTestId('edit-tags')).toHaveFocus();
     expect(memory.library.track('t1')).toMatchObject({ title: 'Wet Streets', year: 2026 });
     expect(screen.getByTestId('library-row')).toHaveTextContent('Wet Streets');
     expect(screen.getByTestId('library-row')).toHaveTextContent('Ada, 2026');
@@ -356,6 +420,11 @@ describe('a track', () => {
   it('is looped by preset and by minutes', async () => {
     const { track } = await openTrack();
     await userEvent.click(track.getByTestId('loop'));
+    await userEvent.type(track.getByTestId('loop-minutes'), 'long');
+    await userEvent.click(track.getByTestId('loop-start'));
+    expect(await track.findByTestId('field-error')).toHaveTextContent('not a number');
+    await userEvent.clear(track.getByTestId('loop-minutes'));
+    expect(track.queryByTestId('field-error')).toBeNull();
     await userEvent.type(track.getByTestId('loop-minutes'), '0.5');
     await userEvent.click(track.getByTestId('loop-start'));
     expect(await track.findByTestId('field-error')).toHaveTextContent('60 to 36,000');
@@ -370,7 +439,9 @@ describe('a track', () => {
   it('goes to the trash after a second click', async () => {
     const { track } = await openTrack();
     await userEvent.click(track.getByTestId('trash'));
-    await userEvent.click(track.getByRole('button', { name: 'Keep' }));
+    expect(track.getByRole('button', { name: 'Keep' })).toHaveFocus();
+    await userEvent.keyboard('{Enter}');
+    expect(track.getByTestId('trash')).toHaveFocus();
     await userEvent.click(track.getByTestId('trash'));
     await userEvent.click(track.getByTestId('trash-sure'));
     await waitFor(() => expect(screen.queryByTestId('library-row')).toBeNull());

@@ -80,6 +80,17 @@ export class MemoryJobs {
     });
   }
 
+  /** The attempt came to nothing; the next one is awaited. */
+  requeue(jobId: string, error: MessageInitShape<typeof ErrorSchema>): void {
+    const { progress: _old, ...job } = this.job(jobId);
+    this.#jobs.set(jobId, job);
+    this.#change(jobId, {
+      state: Job_State.QUEUED,
+      attempt: job.attempt + 1,
+      error: create(ErrorSchema, error),
+    });
+  }
+
   /** Forgets the history so far: older cursors are of no use any more. */
   compact(): void {
     this.#compactedTo = this.#history.length;

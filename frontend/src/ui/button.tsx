@@ -1,4 +1,4 @@
-import type { ButtonHTMLAttributes } from 'react';
+import type { ComponentProps } from 'react';
 
 type Look = 'primary' | 'plain' | 'quiet';
 
@@ -11,7 +11,7 @@ const LOOKS: Record<Look, string> = {
 
 /** Classes for what looks like a button, links included. */
 export function buttonClass(look: Look = 'plain'): string {
-  return `inline-flex items-center justify-center gap-2 rounded-md transition-[filter,border-color,color] duration-150 disabled:opacity-55 ${LOOKS[look]}`;
+  return `inline-flex items-center justify-center gap-2 rounded-md transition-[filter,border-color,color] duration-150 disabled:opacity-55 aria-disabled:opacity-55 ${LOOKS[look]}`;
 }
 
 export function Button({
@@ -19,6 +19,6 @@ export function Button({
   className = '',
   type = 'button',
   ...rest
-}: ButtonHTMLAttributes<HTMLButtonElement> & { look?: Look }) {
+}: ComponentProps<'button'> & { look?: Look }) {
   return <button type={type} className={`${buttonClass(look)} ${className}`} {...rest} />;
 }

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 
 /** What any text-like control looks like. */
 export const controlClass =
-  'w-full rounded-md border border-line bg-well px-3 text-ink placeholder:text-muted hover:border-edge aria-invalid:border-bad not-[textarea]:h-10';
+  'w-full rounded-md border border-edge bg-well px-3 text-ink placeholder:text-muted hover:border-muted aria-invalid:border-bad not-[textarea]:h-10';
 
 /** The attributes that tie a control to its label, hint and error. */
 export function fieldProps(id: string, error: string | undefined) {
@@ -29,7 +29,7 @@ export function Field(props: {
       <div className="flex items-baseline justify-between gap-3">
         <label
           htmlFor={props.id}
-          className={props.leading ? 'wide text-[1.0625rem] font-semibold sm:text-lg' : 'plate'}
+          className={props.leading ? 'wide text-base font-semibold sm:text-lg' : 'plate'}
         >
           {props.label}
         </label>

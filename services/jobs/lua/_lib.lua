@@ -8,6 +8,7 @@
 --   idx           zset    all jobs, by seq;  ended: ended jobs, by time
 --   ev            stream  every change;      floor: nothing at or below it is kept
 --   req:<uuid>    hash    an accepted request;  wake:<queue>  list  "look again" tokens
+--   workers       zset    until when a worker counts as alive;  engines:<worker>  hash
 local P = KEYS[1]
 local time = redis.call('TIME')
 local NOW = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)

@@ -21,6 +21,11 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'ended', '-inf', old, 'LIMI
   touched = touched + 1
 end
 local floor = string.format('%.0f-0', NOW - tonumber(ARGV[2]))
+-- The newest change is kept however old it is: it says where the history ends.
+local newest = redis.call('XREVRANGE', P .. 'ev', '+', '-', 'COUNT', 1)[1]
+if newest and tonumber(string.match(newest[1], '^%d+')) < NOW - tonumber(ARGV[2]) then
+  floor = newest[1]
+end
 if redis.call('XTRIM', P .. 'ev', 'MINID', floor) > 0 then
   redis.call('SET', P .. 'floor', floor)
 end

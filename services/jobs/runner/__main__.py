@@ -28,14 +28,14 @@ async def announce(store: JobStore, name: str, lanes: list[Lane]) -> None:
     """Say again and again that this runner lives and what it can do."""
     while True:
         engines: dict[str, bytes] = {}
-        wait_s = ANNOUNCE_S
+        known, wait_s = True, ANNOUNCE_S
         for lane in lanes:
             try:
                 engines |= await lane.engines()
             except grpc.aio.AioRpcError:
-                wait_s = RETRY_S  # its service is starting
+                known, wait_s = False, RETRY_S  # its service is starting
         try:
-            await store.announce(name, engines, ttl_s=3 * ANNOUNCE_S)
+            await store.announce(name, engines if known else None, ttl_s=3 * ANNOUNCE_S)
         except StoreUnavailable as error:
             log.get().warning("not announced", why=error.message)
         await asyncio.sleep(wait_s)

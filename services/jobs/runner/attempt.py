@@ -37,6 +37,7 @@ class Attempt:
         self._lease_s = lease_s
         self._pace = Pace(lease_s / BEATS_PER_LEASE, time.monotonic())
         self._news = asyncio.Event()
+        self._latest = self._told = b""
 
     async def run(self, cancelled: asyncio.Event) -> job_outcome_pb2.JobOutcome:
         """Return what was made.
@@ -50,11 +51,15 @@ class Attempt:
             for guard in guards:
                 if guard.done() and not work.done():
                     await guard  # a guard only ends by raising
-            return await work
+            outcome = await work
         finally:
             for task in (work, *guards):
                 task.cancel()
             await asyncio.gather(work, *guards, return_exceptions=True)
+        if self._latest != self._told:  # held back, or cut off with the last beat
+            with contextlib.suppress(StoreUnavailable):
+                await self._store.beat(self._claim, self._lease_s, self._latest)
+        return outcome
 
     async def _stream(self) -> job_outcome_pb2.JobOutcome:
         spec = job_pb2.JobSpec.FromString(self._claim.spec)
@@ -65,6 +70,7 @@ class Attempt:
                         return event.outcome
                     if event.progress is not None:
                         self._pace.hold(event.progress)
+                        self._latest = event.progress.SerializeToString()
                         self._news.set()
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from error
@@ -83,6 +89,7 @@ class Attempt:
                 hold = await self._store.beat(self._claim, self._lease_s, progress)
                 if hold is not Hold.OK:
                     raise Stopped(hold)
+                self._told = progress or self._told
 
 
 async def _until(cancelled: asyncio.Event) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from musicgen.errors import StoreUnavailable
-from services.jobs.records import State
+from services.jobs.records import JobRecord, State
 from services.jobs.store import JobStore
 
 READ_WAIT_S = 1.0
@@ -19,35 +19,40 @@ class Cancels:
 
     def __init__(self, store: JobStore) -> None:
         self._store = store
-        self._events: dict[str, asyncio.Event] = {}
+        # By event: for a moment two slots may hold the same job, one of them lost it.
+        self._jobs: dict[asyncio.Event, str] = {}
         self._busy = asyncio.Event()
 
     @contextlib.contextmanager
     def watch(self, job_id: str) -> Iterator[asyncio.Event]:
         """Give an event that is set once `job_id` is cancelled."""
-        event = self._events[job_id] = asyncio.Event()
+        event = asyncio.Event()
+        self._jobs[event] = job_id
         self._busy.set()
         try:
             yield event
         finally:
-            del self._events[job_id]
-            if not self._events:
+            del self._jobs[event]
+            if not self._jobs:
                 self._busy.clear()
 
     async def run(self) -> None:
-        """Read until cancelled; an idle runner reads nothing.
-
-        A cancel that slips by (the store was away) is told by the next beat.
-        """
+        """Read until cancelled; an idle runner reads nothing."""
         while True:
             await self._busy.wait()
             try:
                 position = await self._store.tail()
-                while self._events:
-                    for change in await self._store.next_changes(position, READ_WAIT_S):
-                        position = change.position
-                        event = self._events.get(change.job_id)
-                        if event and change.record and change.record.state is State.CANCELLING:
-                            event.set()
+                # What was cancelled before the reading began.
+                self._heed(await self._store.get_many(list(self._jobs.values())))
+                while self._jobs:
+                    changes = await self._store.next_changes(position, READ_WAIT_S)
+                    self._heed(change.record for change in changes if change.record)
+                    position = changes[-1].position if changes else position
             except StoreUnavailable:
                 await asyncio.sleep(RETRY_S)
+
+    def _heed(self, records: Iterable[JobRecord]) -> None:
+        cancelled = {record.id for record in records if record.state is State.CANCELLING}
+        for event, job_id in self._jobs.items():
+            if job_id in cancelled:
+                event.set()

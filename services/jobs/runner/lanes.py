@@ -18,6 +18,7 @@ from musicgen.api.progress.v1 import progress_pb2
 from services.jobs.records import Claim
 
 UNARY_TIMEOUT_S = 10.0
+PROBE_TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Lane(abc.ABC):
         """Whether the service can take work now: a job is not claimed before."""
         try:
             answer = await self._health.Check(
-                health_pb2.HealthCheckRequest(), timeout=UNARY_TIMEOUT_S
+                health_pb2.HealthCheckRequest(), timeout=PROBE_TIMEOUT_S
             )
         except grpc.aio.AioRpcError:
             return False
@@ -69,15 +70,19 @@ class GenerateLane(Lane):
         self._inference = inference_service_pb2_grpc.InferenceServiceStub(inference)
 
     async def engines(self) -> Mapping[str, bytes]:
-        """Return the engines that can be used here."""
+        """Return the engines that can be tried here.
+
+        One that could not be started is among them: only the next attempt can tell whether
+        that has changed, and a job that it fails says why. One whose manifest can't be read
+        (it has no sample rate then) is not.
+        """
         answer = await self._inference.ListEngines(
-            inference_service_pb2.ListEnginesRequest(), timeout=UNARY_TIMEOUT_S
+            inference_service_pb2.ListEnginesRequest(), timeout=PROBE_TIMEOUT_S
         )
-        unavailable = inference_service_pb2.Engine.State.STATE_UNAVAILABLE
         return {
             engine.manifest.name: engine.manifest.SerializeToString()
             for engine in answer.engines
-            if engine.state != unavailable
+            if engine.manifest.sample_rate_hz
         }
 
     async def queues(self) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import grpc
 
-from musicgen.errors import Cancelled, StoreUnavailable, StudioError
+from musicgen.errors import Cancelled, Internal, StoreUnavailable, StudioError
 from musicgen.rpc import log
 from musicgen.rpc.status import to_error_proto
 from services.jobs.records import Claim, Hold
@@ -46,6 +46,9 @@ class Slot:
                     await asyncio.sleep(RETRY_S)
                     continue
                 queues = await self._lane.queues()
+                if not queues:
+                    await asyncio.sleep(IDLE_WAIT_S)
+                    continue
                 claim = await self._store.claim(self._owner, queues, self._lease_s)
                 if claim is None:
                     await self._store.wait_for_work(queues, IDLE_WAIT_S)
@@ -72,6 +75,10 @@ class Slot:
         except StudioError as error:
             log.get().warning("attempt failed", job_id=claim.job_id, reason=error.reason)
             await self._fail(claim, error)
+        except Exception as defect:
+            # One job's defect must not take down the work of the other slots.
+            log.get().error("defect", job_id=claim.job_id, exc_info=defect)
+            await self._fail(claim, Internal("The worker failed in an unexpected way."))
         else:
             data = outcome.SerializeToString()
             hold = await self._until_told(lambda: self._store.commit(claim, data))

@@ -468,3 +468,78 @@ def test_container_form_is_valid(tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stderr
     assert "[warning]" not in checked.stderr + checked.stdout
     assert out.stat().st_mode & 0o777 == 0o600
+
+
+# ---- Hostile headers -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [
+        ("grpc-timeout", "soon", 400),
+        ("grpc-timeout", "-1m", 400),
+        ("grpc-encoding", "nonsense", 400),
+        ("grpc-previous-rpc-attempts", "many", 200),
+        ("grpc-trace-bin", "!!!", 200),
+    ],
+)
+def test_a_malformed_grpc_header_harms_no_other_call(
+    gateway: Gateway, name: str, value: str, status: int
+) -> None:
+    """It is refused or dropped; a later call with a good one isn't made to fail by it."""
+    answer = call(gateway.port, "GET", "/v1/jobs?pageSize=1", headers={name: value})
+    assert answer.status == status, answer.body
+    if status == 400:
+        assert answer.reason == "MALFORMED_MESSAGE"
+        assert name in answer.info["metadata"]["cause"]
+    with grpc.insecure_channel(f"127.0.0.1:{gateway.port}") as channel:
+        stub = job_service_pb2_grpc.JobServiceStub(channel)
+        request = job_service_pb2.ListJobsRequest(page_size=1)
+        for _ in range(3):
+            answered = stub.ListJobs(
+                request,
+                timeout=10,
+                compression=grpc.Compression.Gzip,
+                metadata=(("grpc-trace-bin", b"a"),),
+            )
+            assert len(answered.jobs) == 1
+
+
+def test_long_urls_reach_the_service(gateway: Gateway) -> None:
+    """What the gateway lets pass is not refused behind it; more is MESSAGE_TOO_LARGE."""
+    for _ in range(5):
+        long = call(gateway.port, "GET", f"/v1/jobs/{'a' * 40_000}")
+        assert (long.status, len(long.json["jobId"])) == (200, 40_000)
+    longer = call(gateway.port, "GET", f"/v1/jobs/{'a' * 80_000}")
+    assert (longer.status, longer.reason) == (431, "MESSAGE_TOO_LARGE")
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /v1/health HTTP/1.0\r\n\r\n", b"426"),
+        (b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: x\r\n\r\n", b"501"),
+    ],
+    ids=["HTTP/1.0", "unknown transfer encoding"],
+)
+def test_other_forms_of_http_are_refused_with_remedy(
+    gateway: Gateway, head: bytes, status: bytes
+) -> None:
+    """Also what the gateway's codec refuses has the one shape of errors."""
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as connection:
+        connection.sendall(head)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    found = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert found["details"][0]["reason"] == "MALFORMED_MESSAGE"
+
+
+def test_grpc_to_a_path_of_the_page_is_not_found(gateway: Gateway) -> None:
+    """A gRPC client that errs gets a status with details, not the page's refusal."""
+    with grpc.insecure_channel(f"127.0.0.1:{gateway.port}") as channel:
+        method: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+            "/some.Service/Method"
+        )
+        with pytest.raises(grpc.RpcError) as refused:
+            method(b"", timeout=10)
+    assert isinstance(from_rpc_error(refused.value), RouteNotFound)

@@ -244,3 +244,33 @@ async def test_health_names_the_part_that_is_away(jobs: Jobs, valkey: Valkey) ->
         "runner",
     }
     assert (await refused(jobs, generate())).reason == "STORE_UNAVAILABLE"
+
+
+async def test_a_repeated_request_is_answered_though_its_engine_is_gone(jobs: Jobs) -> None:
+    """What was accepted stays accepted, whatever has become impossible since."""
+    request = job_service_pb2.CreateJobRequest(spec=generate(), request_id=str(uuid.uuid4()))
+    first = await jobs.stub.CreateJob(request)
+    await jobs.store.announce("test", {}, ttl_s=60)
+    assert (await jobs.stub.CreateJob(request)).job == first.job
+    assert (await refused(jobs, generate())).reason == "MODEL_NOT_FOUND"
+
+
+async def test_a_list_of_large_jobs_fits_into_messages(jobs: Jobs) -> None:
+    """A page ends before it is larger than a message; no job is lost. A spec that fits into
+    no page is refused."""
+    big = generate("x" + " " * 200_000).SerializeToString()
+    for number in range(30):
+        await jobs.store.create(
+            id=f"j{number:02}", queue="q", spec=big, max_attempts=3, queue_limit=100
+        )
+    seen: list[str] = []
+    request = job_service_pb2.ListJobsRequest(page_size=200)
+    while True:
+        page = await jobs.stub.ListJobs(request)
+        seen += [job.job_id for job in page.jobs]
+        if not (token := page.next_page_token):
+            break
+        request.page_token = token
+    assert seen == [f"j{number:02}" for number in range(29, -1, -1)]
+    error = await refused(jobs, generate("x" + " " * 300_000))
+    assert (error.reason, list(error.fields)) == ("INVALID_FIELD", ["spec"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -236,3 +237,49 @@ async def test_an_unreachable_service_is_an_unavailable_attempt(store: JobStore)
     async with slot(store, broken):
         record = await until(store, lambda record: bool(record.error))
     assert error_pb2.Error.FromString(record.error).retryable
+
+
+async def test_a_defect_fails_the_job_not_the_runner(store: JobStore) -> None:
+    """A job that trips a defect is FAILED as INTERNAL in the end; the slot goes on."""
+
+    async def script(claim: Claim) -> AsyncGenerator[Event, None]:
+        if claim.job_id == "a":
+            raise KeyError("unforeseen")
+        yield Event(outcome=OUTCOME)
+
+    async with slot(store, script):
+        await until(store, lambda record: bool(record.error))
+        await store.create(id="b", queue="q", spec=b"", max_attempts=2, queue_limit=10)
+        async with asyncio.timeout(5):
+            while not (await store.get("b")).outcome:
+                await asyncio.sleep(0.01)
+    error = error_pb2.Error.FromString((await store.get("a")).error)
+    assert error.reason == error_reason_pb2.ERROR_REASON_INTERNAL
+
+
+async def test_the_last_progress_is_told(store: JobStore) -> None:
+    """What came just before the outcome is not lost, however soon the outcome follows."""
+
+    async def quick(claim: Claim) -> AsyncGenerator[Event, None]:  # noqa: ARG001 - a script's signature
+        for number in range(1, 100):
+            yield step(number)
+        yield Event(outcome=OUTCOME)
+
+    async with slot(store, quick):
+        record = await until(store, lambda record: bool(record.outcome))
+    assert progress_pb2.Progress.FromString(record.progress).step == 99
+
+
+async def test_two_slots_may_watch_one_job(store: JobStore) -> None:
+    """A slot that lost its job to its neighbour leaves the neighbour's watch alone, and a
+    cancel from before the watch is heard."""
+    await store.claim("w", ["q"], 30)
+    await store.cancel("a")
+    cancels = Cancels(store)
+    with contextlib.ExitStack() as lost, cancels.watch("a") as cancelled:
+        lost.enter_context(cancels.watch("a"))
+        lost.close()
+        task = asyncio.create_task(cancels.run())
+        await asyncio.wait_for(cancelled.wait(), 2)
+        task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

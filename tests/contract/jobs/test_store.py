@@ -16,6 +16,7 @@ from musicgen.errors import (
     StoreUnavailable,
     WatchCursorCompacted,
 )
+from services.jobs import store as store_module
 from services.jobs.records import Claim, Hold, JobRecord, State
 from services.jobs.store import JobStore
 from tests.valkey import Valkey
@@ -269,3 +270,59 @@ async def test_next_changes_waits_for_the_first(store: JobStore) -> None:
     assert change.record is not None
     assert (change.record.id, change.rev) == ("a", 1)
     assert await store.next_changes(change.position, 0.05) == []
+
+
+async def test_many_callers_at_once_wait_for_their_turn(store: JobStore) -> None:
+    """More callers than connections all get their answer."""
+    await make(store)
+    records = await asyncio.gather(*(store.get("a") for _ in range(300)))
+    assert {record.id for record in records} == {"a"}
+
+
+async def test_a_cancelled_wait_mixes_up_no_answers(store: JobStore) -> None:
+    """After a wait was cut off in the middle, every caller still gets its own answer."""
+    await make(store)
+    for _ in range(20):
+        waiting = asyncio.create_task(store.wait_for_work(["none"], 2.0))
+        await asyncio.sleep(0.002)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        assert (await store.get("a")).id == "a"
+
+
+async def test_a_server_that_hangs_is_away(
+    store: JobStore, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that takes connections but is silent is unavailable, not waited for."""
+    monkeypatch.setattr(store_module, "ANSWER_TIMEOUT_S", 0.2)
+    await make(store)
+    with valkey.frozen(), pytest.raises(StoreUnavailable):
+        await store.get("a")
+    assert (await store.get("a")).id == "a"
+
+
+async def test_an_idle_history_keeps_its_end(store: JobStore) -> None:
+    """However long nothing happens, whoever has seen the newest change can go on from it."""
+    await make(store, "a")
+    await make(store, "b")
+    newest = await store.tail()
+    await asyncio.sleep(0.01)
+    for _ in range(2):
+        await store.reconcile(b"", history_s=0.0, records_s=DAY_S)
+        assert await store.tail() == newest
+        await store.check_position(newest)
+
+
+async def test_engines_follow_what_workers_say(store: JobStore) -> None:
+    """An engine that its worker no longer names is gone; one of a worker that can't tell or
+    is away for a while is not."""
+    await store.announce("w1", {"a": b"1", "b": b"2"}, ttl_s=60)
+    await store.announce("w2", {"c": b"3"}, ttl_s=0.01)
+    await store.announce("w1", {"a": b"9"}, ttl_s=60)
+    await asyncio.sleep(0.03)
+    assert await store.engines() == {"a": b"9", "c": b"3"}
+    assert await store.workers() == ["w1"]
+    await store.announce("w1", None, ttl_s=60)
+    assert await store.engines() == {"a": b"9", "c": b"3"}
+    await store.announce("w1", {}, ttl_s=60)
+    assert await store.engines() == {"c": b"3"}

@@ -19,7 +19,7 @@ from services.jobs import hub
 from services.jobs.records import Claim
 from services.jobs.watch import Watch, WatchLimits
 from tests.contract.jobs.conftest import Jobs, running
-from tests.contract.jobs.test_job_service import created
+from tests.contract.jobs.test_job_service import created, generate
 from tests.valkey import Valkey
 
 pytestmark = pytest.mark.contract
@@ -170,6 +170,7 @@ async def test_compacted_cursor_is_refused(jobs: Jobs) -> None:
     cursor = await watcher.synced()
     watcher.close()
     await created(jobs)
+    await created(jobs)
     await asyncio.sleep(0.01)
     await jobs.store.reconcile(b"", history_s=0, records_s=1000)
     error = await Watcher(jobs, cursor=cursor).ended()
@@ -254,3 +255,39 @@ async def test_watch_ends_well_after_its_time_and_on_drain(valkey: Valkey, short
         await watcher.synced()
         jobs.draining.set()
         assert await watcher.ended() is None
+
+
+async def test_large_jobs_fit_into_frames(jobs: Jobs) -> None:
+    """Snapshot and replay of large jobs come in frames that a client can receive."""
+    watcher = Watcher(jobs)
+    cursor = await watcher.synced()
+    watcher.close()
+    spec = generate("x" + " " * 200_000).SerializeToString()
+    names = [f"j{number:02}" for number in range(30)]
+    for name in names:
+        await jobs.store.create(id=name, queue="q", spec=spec, max_attempts=3, queue_limit=100)
+    fresh, back = Watcher(jobs), Watcher(jobs, cursor=cursor)
+    await fresh.synced()
+    await back.until(lambda: len(back.events()) == 30)
+    assert {job.job_id for frame in fresh.frames for job in frame.snapshot.jobs} == set(names)
+    assert [name for name, _ in back.events()] == names
+    fresh.close()
+    back.close()
+
+
+async def test_a_cursor_ahead_of_this_process_brings_nothing_twice(jobs: Jobs) -> None:
+    """A watcher that another process has told more than this one knows yet hears only what
+    is new, and its cursor never goes back."""
+    await created(jobs)
+    reader = hub.WatchHub(jobs.store)
+    reader._position = "0-0"  # it has read nothing yet
+    watch = Watch(jobs.store, reader, WatchLimits(600, 10), jobs.draining, job_ids=[], interval_s=0)
+    cursor = f"{await jobs.store.epoch()}.{await jobs.store.tail()}"
+    async with contextlib.aclosing(watch.frames(cursor)) as frames:
+        assert (await anext(frames)).cursor == cursor
+        reading = asyncio.create_task(reader.run())
+        new = await created(jobs)
+        event = (await anext(frames)).events.events[0]
+        assert event.job_id == new.job_id
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)

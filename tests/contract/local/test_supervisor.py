@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import shutil
 import signal
@@ -17,11 +18,12 @@ from musicgen.local.layout import Layout
 from musicgen.local.parts import Part, studio_parts
 from musicgen.local.probes import ask_valkey
 from musicgen.local.processes import identify
-from musicgen.local.supervisor import PartFailed, Supervisor
+from musicgen.local.supervisor import PARTS_FILE, PartFailed, Supervisor
 from tests.contract.local.programs import (
     CRASHES,
     HAS_A_CHILD,
     IGNORES_SIGTERM,
+    QUICK,
     SLEEPS,
     part,
     said,
@@ -110,6 +112,40 @@ async def test_a_crash_loop_is_given_up(layout: Layout, lines: list[str]) -> Non
         assert any("no such tune" in line for line in lines)
         assert len(pids(layout, "good")) == 1
         assert not pids(layout, "bad")
+
+
+async def test_what_was_given_up_is_tried_again(layout: Layout, lines: list[str]) -> None:
+    """A part that worked comes back by itself once what it lacked is there again."""
+    flag = layout.data_root / "crash"
+    code = (
+        "import os, sys, time\n"
+        f"while not os.path.exists({str(flag)!r}): time.sleep(0.02)\n"
+        "sys.exit(3)"
+    )
+    eager = dataclasses.replace(QUICK, retry_s=0.2)
+    async with running([part("bad", code, restart=eager)], layout, lines):
+        flag.touch()
+        await until(lambda: any("given up after 4 crashes" in line for line in lines))
+        await asyncio.sleep(0.6)  # a few more attempts, without a word
+        assert sum("given up" in line for line in lines) == 1
+        flag.unlink()
+        await until(lambda: pids(layout, "bad"))
+        before = pids(layout, "bad")
+        await asyncio.sleep(0.3)
+        assert pids(layout, "bad") == before
+
+
+async def test_parts_are_kept_running_on_a_full_disk(layout: Layout, lines: list[str]) -> None:
+    """A part that dies is started again though nothing can be recorded of it."""
+    async with running([part("a", SLEEPS)], layout, lines):
+        before = pids(layout, "a")
+        record = layout.data_root / PARTS_FILE
+        record.unlink()
+        record.mkdir()  # stands in for a full disk: the file can't be written
+        os.kill(next(iter(before)), signal.SIGKILL)
+        await until(lambda: "works again" in lines[-1])
+        assert pids(layout, "a").isdisjoint(before)
+        record.rmdir()
 
 
 async def test_a_part_that_never_works_stops_the_start(layout: Layout, lines: list[str]) -> None:

@@ -165,3 +165,34 @@ async def test_nobody_there(short_tmp: Path) -> None:
     error = from_rpc_error(caught.value)
     assert (error.reason, "musicgen doctor" in error.remedy) == ("SERVICE_UNAVAILABLE", True)
     await channel.close()
+
+
+async def test_a_check_that_fails_or_hangs_is_a_fault(
+    short_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Health does not stay SERVING because nobody can tell any more."""
+    monkeypatch.setattr(server, "HEALTH_INTERVAL_S", 0.02)
+    monkeypatch.setattr(server, "CHECK_TIMEOUT_S", 0.05)
+
+    async def fails() -> str:
+        raise KeyError("unforeseen")
+
+    async def hangs() -> str:
+        await asyncio.sleep(60)
+        return ""
+
+    async def serves() -> str:
+        return ""
+
+    status = health_pb2.HealthCheckResponse
+    async with running(short_tmp) as it:
+        stub = health_pb2_grpc.HealthStub(it.channel)
+        for check, expected in (
+            (fails, status.NOT_SERVING),
+            (serves, status.SERVING),
+            (hangs, status.NOT_SERVING),
+        ):
+            monkeypatch.setattr(it.server, "_check", check)
+            await asyncio.sleep(0.3)
+            answer = await stub.Check(health_pb2.HealthCheckRequest(service=SERVICE))
+            assert answer.status == expected

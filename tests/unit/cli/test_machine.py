@@ -44,7 +44,19 @@ def test_a_broken_run_file_is_as_none(tmp_path: Path, said: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "host", "host:", ":80", "host:0", "host:65536", "a b:80", "::1:80", "h/x:80", "h:x"],
+    [
+        "",
+        "host",
+        "host:",
+        ":80",
+        "host:0",
+        "host:65536",
+        "a b:80",
+        "::1:80",
+        "h/x:80",
+        "h:x",
+        "\udcff:80",
+    ],
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
     """With words, not with a connection that fails."""

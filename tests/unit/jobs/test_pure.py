@@ -13,7 +13,7 @@ from services.jobs.records import Change
 from services.jobs.runner.pace import Pace
 from services.jobs.runner.settings import Settings as RunnerSettings
 from services.jobs.settings import Settings
-from services.jobs.store import is_position
+from services.jobs.store import age, is_position, just_before
 
 pytestmark = pytest.mark.unit
 
@@ -101,3 +101,16 @@ def test_settings_name_everything_that_is_wrong() -> None:
                 "MUSICGEN_LEASE_S": "0",
             },
         )
+
+
+def test_what_is_held_back_comes_again_after_a_reconnect() -> None:
+    """Changes leave in order, and a cursor never lies beyond progress that is held back."""
+    coalescer = Coalescer(1.0)
+    coalescer.pass_on([progressed(1)], 0.0)
+    coalescer.pass_on([progressed(2)], 0.5)
+    assert coalescer.pass_on([deleted(3, "b")], 0.6) == [deleted(3, "b")]
+    assert coalescer.cursor("1-3") == "1-1"
+    assert coalescer.pass_on([deleted(4, "b")], 1.0) == [progressed(2), deleted(4, "b")]
+    assert coalescer.cursor("1-4") == "1-4"
+    assert age(just_before("7-0")) < (7, 0)
+    assert is_position(just_before("7-0"))

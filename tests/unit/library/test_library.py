@@ -112,6 +112,31 @@ def test_registering_at_once_is_one_track(store: ArtifactStore, library: Library
     other.close()
 
 
+def test_a_track_placed_in_the_same_moment_is_taken(
+    store: ArtifactStore, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process may place the track between the look and the rename."""
+    made = produced(store)
+    other = Library(store)
+    other.open()
+    first = other.register("job-1", 0, made)
+    monkeypatch.setattr(Path, "exists", lambda _: False)
+    shelf = library.shelf
+    with shelf.staging(first.track_id) as folder:
+        (folder / "audio.flac").write_bytes(b"x")
+        with pytest.raises(FileExistsError):
+            shelf.place(folder, first)
+    assert library.get(first.track_id) == first
+    other.close()
+
+
+def test_registering_makes_missing_folders(store: ArtifactStore, library: Library) -> None:
+    """Somebody tidied up by hand a moment ago; the job must not fail of it."""
+    shutil.rmtree(library.shelf.root / ".staging")
+    track = library.register("job-1", 0, produced(store))
+    assert library.get(track.track_id) == track
+
+
 def crash_before_anything(_: Path, __: Path) -> None:
     """Nothing was done."""
 
@@ -361,8 +386,9 @@ def test_one_damaged_track_does_not_hide_the_others(store: ArtifactStore, librar
     (folder_of(store, bad) / "edit.json").write_text("{")
     reopened(library)
     assert library.page("", 0, "").tracks == (good,)
-    with pytest.raises(TrackNotFound, match="damaged"):
+    with pytest.raises(TrackNotFound, match="damaged") as told:
         library.get(bad.track_id)
+    assert str(store.root) not in told.value.message
     with pytest.raises(TrackNotFound, match="damaged"):
         library.update(bad.track_id, Edit(), [], "")
     assert (folder_of(store, bad) / "audio.flac").is_file()

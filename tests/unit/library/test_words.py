@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -63,6 +64,29 @@ def test_sidecar_round_trip() -> None:
         {**to_sidecar(TRACK), "audio": {"format": "OGG"}},
         {**to_sidecar(TRACK), "create_time": "soon"},
         {**to_sidecar(TRACK), "create_time": "2024-01-01"},
+        # What no message could carry:
+        {**to_sidecar(TRACK), "title": "\ud800"},
+        {**to_sidecar(TRACK), "tags": ["\ud800"]},
+        {**to_sidecar(TRACK), "size_bytes": 1 << 63},
+        {**to_sidecar(TRACK), "size_bytes": -1},
+        {**to_sidecar(TRACK), "year": 10**30},
+        {**to_sidecar(TRACK), "tempo_bpm": float("nan")},
+        {**to_sidecar(TRACK), "recipe": {"seed": 10**400}},
+        {**to_sidecar(TRACK), "recipe": {"a": [float("inf")]}},
+        {
+            **to_sidecar(TRACK),
+            "recipe": json.loads('{"a":' * 90 + "1" + "}" * 90),
+        },
+        {**to_sidecar(TRACK), "update_time": "9999-12-31T23:59:59+00:00"},
+        {
+            **to_sidecar(TRACK),
+            "audio": {
+                "format": "FLAC",
+                "sample_rate_hz": 0,
+                "channels": 2,
+                "duration_frames": 10,
+            },
+        },
     ],
 )
 def test_damaged_sidecars_are_told_apart(damage: object) -> None:

@@ -125,6 +125,15 @@ def test_a_short_file_is_refused(tmp_path: Path) -> None:
         best_loop(write(tmp_path / "a.wav", signals.noise(0.5)))
 
 
+@pytest.mark.parametrize("rate_hz", [1, 40, 999, 700_000])
+def test_a_rate_that_no_music_has_is_refused(tmp_path: Path, rate_hz: int) -> None:
+    """Such a file is INVALID_AUDIO with a remedy, not a defect."""
+    soundfile.write(tmp_path / "a.wav", np.full((2 * rate_hz, 2), 0.5, np.float32), rate_hz)
+    with pytest.raises(InvalidAudio, match="sample rate") as refused:
+        best_loop(tmp_path / "a.wav")
+    assert refused.value.remedy
+
+
 @pytest.mark.parametrize("length_s", [1.0, 1.5, 3.0, 6.0])
 def test_a_few_seconds_never_crash(tmp_path: Path, length_s: float) -> None:
     """A file too short for any comparison gets the verdict."""

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+from google.protobuf import struct_pb2
 
 from musicgen.audio.codecs import Format
 from services.looper.loops import Candidate, Cycle, SeamReport
-from services.looper.recipe import human_length, recipe, title
+from services.looper.recipe import GENERATIONS, human_length, recipe, title
 from services.looper.render import Plan
 from services.looper.seam import Overlap
 
@@ -55,3 +57,27 @@ def test_a_recipe_is_plain_json_with_its_source_inside() -> None:
     assert made["points"] == {"start_frame": 0, "end_frame": 100_000, "from": "found"}
     assert made["seam"]["crossfade_at"] == "start"
     assert set(made["versions"]) == {"musicgen", "numpy", "scipy", "libsndfile"}
+
+
+def test_loops_of_loops_without_end() -> None:
+    """The recipe of the hundredth is no deeper than that of the tenth, and still fits
+    into a message."""
+    cycle = Cycle(0, 100_000)
+    depths = []
+    made: dict[str, Any] = {"prompt": "rain"}
+    for _ in range(100):
+        made = recipe(
+            source={"title": "Rain", "recipe": made},
+            points_from="found",
+            candidate=Candidate(cycle, 0.9, 0.9, 1.0, 0.0),
+            seam=SeamReport(30.0, 0.5, 0.0, True),
+            plan=Plan(cycle, Overlap(0, 100_000, 0, 1323), 44_100 * 60, Format.FLAC),
+            length_s=60.0,
+            crossfade_asked_ms=30.0,
+        )
+        depths.append(json.dumps(made).count('"kind"'))
+    assert depths[:3] == [1, 2, 3]
+    assert depths[-1] == depths[GENERATIONS + 1] == GENERATIONS + 1
+    message = struct_pb2.Struct()
+    message.update(made)
+    assert struct_pb2.Struct.FromString(message.SerializeToString()) == message

@@ -60,7 +60,20 @@ def test_a_long_wav_is_rf64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_garbage_is_invalid_audio(tmp_path: Path, content: bytes) -> None:
     """What can't be read is said to be so."""
     (tmp_path / "x").write_bytes(content)
-    with pytest.raises(InvalidAudio):
-        probe(tmp_path / "x")
-    with pytest.raises(InvalidAudio):
-        probe(tmp_path / "missing")
+    for name in ("x", "missing"):
+        with pytest.raises(InvalidAudio) as refused:
+            probe(tmp_path / name)
+        assert str(tmp_path) not in refused.value.message
+
+
+def test_broken_audio_is_invalid_audio(tmp_path: Path) -> None:
+    """Audio that breaks off in the middle is said to be broken, without the file's path."""
+    path = tmp_path / "x.flac"
+    with AudioWriter(path, Format.FLAC, 44_100, 2) as writer:
+        writer.write(tone(100_000))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2] + bytes(1000))
+    with pytest.raises(InvalidAudio) as refused, AudioReader(path) as reader:
+        for _ in reader.blocks():
+            pass
+    assert str(tmp_path) not in refused.value.message

@@ -1,9 +1,12 @@
-import { type FormEvent, type KeyboardEvent, useState } from 'react';
+import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import { fieldMessage, isCoveredBy } from '@/api/errors';
 import { type Engine, Engine_State } from '@/gen/musicgen/api/inference/v1/inference_service_pb';
 import { Button } from '@/ui/button';
 import { ErrorNote } from '@/ui/error-note';
 import { controlClass, Field, fieldProps } from '@/ui/field';
+import type { JobsView } from '@/watch/fold';
+import { newestFirst } from '@/watch/job-state';
+import { useJobsView } from '@/watch/react';
 import { type Draft, keepDraft, loadDraft } from './draft';
 import { EngineOptions } from './engine-options';
 import { EXAMPLES } from './examples';
@@ -19,12 +22,17 @@ const STANDARD_RANGE = { min: 5, max: 600 };
 export function CreateForm(props: { onAccepted?: () => void }) {
   const [draft, setDraft] = useState(loadDraft);
   const { engines, error: enginesError, reload } = useEngines();
-  const { busy, error, accepted, submit } = useSubmit(props.onAccepted);
+  const { busy, error, refusals, touched, submit } = useSubmit(props.onAccepted);
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    if (refusals > 0) showFirstError(form.current);
+  }, [refusals]);
 
-  const change = (part: Partial<Draft>) => {
+  const change = (part: Partial<Draft>, field: string) => {
     const next = { ...draft, ...part };
     setDraft(next);
     keepDraft(next);
+    touched(field);
   };
   const chosen = engineOf(engines, draft.engine);
   const options = readOptions(chosen?.manifest?.optionsSchema);
@@ -57,12 +65,13 @@ export function CreateForm(props: { onAccepted?: () => void }) {
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
-      send();
+      if (!event.repeat) send(); // held down it is still one wish
     }
   };
 
   return (
     <form
+      ref={form}
       aria-label="Make a track"
       className="grid gap-5"
       noValidate
@@ -73,18 +82,19 @@ export function CreateForm(props: { onAccepted?: () => void }) {
         prompt={draft.prompt}
         error={at('prompt')}
         remedy={remedyAt('prompt')}
-        onChange={(prompt) => change({ prompt })}
+        onChange={(prompt) => change({ prompt }, 'prompt')}
       />
       {singing && (
         <Field id="lyrics" label="Lyrics" error={at('lyrics')} remedy={remedyAt('lyrics')}>
           <textarea
             {...fieldProps('lyrics', at('lyrics'))}
+            dir="auto"
             data-testid="lyrics"
             className={`${controlClass} py-2`}
             rows={5}
             placeholder="Leave empty for instrumental music"
             value={draft.lyrics}
-            onChange={(event) => change({ lyrics: event.target.value })}
+            onChange={(event) => change({ lyrics: event.target.value }, 'lyrics')}
           />
         </Field>
       )}
@@ -93,16 +103,17 @@ export function CreateForm(props: { onAccepted?: () => void }) {
         range={rangeOf(chosen)}
         error={at('duration_seconds')}
         remedy={remedyAt('duration_seconds')}
-        onChange={change}
+        onChange={(part) => change(part, 'duration_seconds')}
       />
-      <div className="grid items-start gap-4 sm:grid-cols-2">
+      <div className="grid grid-cols-1 items-start gap-4 sm:grid-cols-[3fr_2fr]">
         <Field id="engine" label="Engine" error={at('engine')} remedy={remedyAt('engine')}>
           <select
             {...fieldProps('engine', at('engine'))}
             data-testid="engine"
             className={controlClass}
             value={draft.engine || (chosen?.manifest?.name ?? '')}
-            onChange={(event) => change({ engine: event.target.value })}
+            onFocus={reload}
+            onChange={(event) => change({ engine: event.target.value }, 'engine')}
           >
             {chosen === undefined && (
               <option value={draft.engine}>{draft.engine || 'Default'}</option>
@@ -121,11 +132,11 @@ export function CreateForm(props: { onAccepted?: () => void }) {
             autoComplete="off"
             placeholder="Random"
             value={draft.seed}
-            onChange={(event) => change({ seed: event.target.value })}
+            onChange={(event) => change({ seed: event.target.value }, 'seed')}
           />
         </Field>
       </div>
-      <SeedUsed seed={seedOf(accepted)} draft={draft} onReuse={(seed) => change({ seed })} />
+      <SeedUsed draft={draft} onReuse={(seed) => change({ seed }, 'seed')} />
       {enginesError !== null && enginesError.reason !== 'UNREACHABLE' && (
         <ErrorNote message="The engines could not be listed." remedy={enginesError.remedy}>
           <Button onClick={reload}>Try again</Button>
@@ -133,7 +144,7 @@ export function CreateForm(props: { onAccepted?: () => void }) {
       )}
       {chosen?.manifest !== undefined && (
         <details className="group border-t border-line pt-3">
-          <summary className="plate py-1 text-muted hover:text-ink">About this engine</summary>
+          <summary className="plate py-1 text-muted hover:text-ink">Engine options</summary>
           <div className="grid gap-4 pt-3">
             <p className="text-sm text-muted">
               {chosen.manifest.description}{' '}
@@ -145,7 +156,7 @@ export function CreateForm(props: { onAccepted?: () => void }) {
               options={options}
               values={draft.options}
               error={error}
-              onChange={(values) => change({ options: values })}
+              onChange={(values, name) => change({ options: values }, name)}
             />
           </div>
         </details>
@@ -154,7 +165,15 @@ export function CreateForm(props: { onAccepted?: () => void }) {
         <ErrorNote message={error.message} remedy={error.remedy} />
       )}
       <div className="flex items-center gap-4">
-        <Button type="submit" look="primary" data-testid="make" aria-disabled={busy}>
+        <Button
+          type="submit"
+          look="primary"
+          data-testid="make"
+          aria-disabled={busy}
+          onClick={(event) => {
+            if (event.detail > 1) event.preventDefault(); // a double click is one wish
+          }}
+        >
           {busy ? 'Sending…' : 'Make track'}
         </Button>
         <span className="text-sm text-muted max-sm:hidden">or press Ctrl Enter</span>
@@ -181,7 +200,7 @@ function PromptField(props: {
         aside={
           <span
             data-testid="prompt-count"
-            className={`figures shrink-0 text-sm whitespace-nowrap ${length > MAX_PROMPT ? 'font-semibold text-bad' : 'text-muted'}`}
+            className={`figures shrink-0 text-xs whitespace-nowrap sm:text-sm ${length > MAX_PROMPT ? 'font-semibold text-bad' : 'text-muted'}`}
           >
             {length.toLocaleString('en')} / 2,000
           </span>
@@ -189,6 +208,7 @@ function PromptField(props: {
       >
         <textarea
           {...fieldProps('prompt', props.error)}
+          dir="auto"
           data-testid="prompt"
           className={`${controlClass} min-h-32 resize-y py-2.5 text-base leading-relaxed`}
           rows={4}
@@ -226,12 +246,9 @@ function EngineChoice(props: { engine: Engine; chosen: Engine | undefined }) {
   );
 }
 
-function SeedUsed(props: {
-  seed: number | undefined;
-  draft: Draft;
-  onReuse: (seed: string) => void;
-}) {
-  const { seed } = props;
+/** The seed of the newest track that was asked for, to be used once more. */
+function SeedUsed(props: { draft: Draft; onReuse: (seed: string) => void }) {
+  const seed = lastSeed(useJobsView());
   if (seed === undefined || props.draft.seed === String(seed)) return null;
   return (
     <p className="-mt-2 text-sm text-muted">
@@ -261,7 +278,20 @@ function rangeOf(engine: Engine | undefined): { min: number; max: number } {
   };
 }
 
-function seedOf(job: ReturnType<typeof useSubmit>['accepted']): number | undefined {
-  const kind = job?.spec?.kind;
-  return kind?.case === 'generate' ? kind.value.parameters?.seed : undefined;
+function lastSeed(view: JobsView): number | undefined {
+  for (const job of newestFirst(view)) {
+    const kind = job.spec?.kind;
+    if (kind?.case === 'generate') return kind.value.parameters?.seed;
+  }
+  return undefined;
+}
+
+/** Leads to what is wrong: on a small screen it is far from the button, or folded away. */
+function showFirstError(form: HTMLFormElement | null): void {
+  const first = form?.querySelector<HTMLElement>('[aria-invalid="true"], [role="alert"]');
+  if (first === null || first === undefined) return;
+  const folded = first.closest('details');
+  if (folded !== null) folded.open = true;
+  if (first.getAttribute('aria-invalid') === 'true') first.focus();
+  else first.scrollIntoView({ block: 'nearest' });
 }

@@ -10,11 +10,11 @@ export function EngineOptions(props: {
   options: readonly EngineOption[];
   values: Options;
   error: ApiError | null;
-  onChange: (values: Options) => void;
+  onChange: (values: Options, name: string) => void;
 }) {
   const set = (name: string, value: OptionValue | undefined) => {
     const { [name]: _old, ...others } = props.values;
-    props.onChange(value === undefined ? others : { ...others, [name]: value });
+    props.onChange(value === undefined ? others : { ...others, [name]: value }, name);
   };
   return (
     <div className="grid gap-4">
@@ -67,7 +67,7 @@ function ManyChoices(props: {
   return (
     <fieldset data-testid={`option-${option.name}`} className="grid gap-1.5">
       <legend className="plate mb-1.5">{option.label}</legend>
-      <div className="flex max-h-32 flex-wrap gap-1.5 overflow-y-auto">
+      <div className="flex max-h-[8.75rem] flex-wrap gap-1.5 overflow-y-auto">
         {option.choices.map((choice) => {
           const on = chosen.includes(choice);
           return (

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import { useClients } from '@/api/clients';
 import { type ApiError, readError } from '@/api/errors';
 import type { Engine } from '@/gen/musicgen/api/inference/v1/inference_service_pb';
@@ -10,7 +10,7 @@ export interface Engines {
   readonly reload: () => void;
 }
 
-/** The engines of this studio, asked for once. */
+/** The engines of this studio, asked for once and again when it comes back. */
 export function useEngines(): Engines {
   const { inference } = useClients();
   const [engines, setEngines] = useState<readonly Engine[]>([]);
@@ -32,6 +32,11 @@ export function useEngines(): Engines {
     load(life.signal);
     return () => life.abort();
   }, [load]);
-  useOnLive(() => error !== null && load());
+  const wasLive = useRef(false);
+  useOnLive(() => {
+    // A studio that comes back may have other engines, or the same in better health.
+    if (wasLive.current || error !== null) load();
+    wasLive.current = true;
+  });
   return { engines, error, reload: () => load() };
 }

@@ -2,10 +2,11 @@ import { memo, type ReactNode } from 'react';
 import { type Job, Job_State } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import { Button } from '@/ui/button';
 import { ErrorNote } from '@/ui/error-note';
+import { takeLostFocus } from '@/ui/focus';
 import { ProgressDial } from '@/ui/progress-dial';
 import { isEnded } from '@/watch/job-state';
-import { askedWords, etaWords, fractionOf, stageWords, stateWord } from './job-words';
-import { useJobActions } from './use-job-action';
+import { askedWords, etaWords, fractionOf, setbackWords, stageWords, stateWord } from './job-words';
+import { type JobActions, useJobActions } from './use-job-action';
 
 /** What other features put into a card; the app passes them in. */
 export interface JobSlots {
@@ -16,7 +17,12 @@ export interface JobSlots {
 }
 
 /** One job, from the moment it was accepted to what came of it. */
-export const JobCard = memo(function JobCard(props: { job: Job; slots: JobSlots }) {
+export const JobCard = memo(function JobCard(props: {
+  job: Job;
+  /** Another job was made of it already. */
+  retried: boolean;
+  slots: JobSlots;
+}) {
   const { job, slots } = props;
   const actions = useJobActions(job.jobId);
   const done = job.state === Job_State.SUCCEEDED;
@@ -41,17 +47,13 @@ export const JobCard = memo(function JobCard(props: { job: Job; slots: JobSlots 
           message={job.error?.message || 'The work failed.'}
           remedy={job.error?.remedy ?? ''}
         >
-          <Button data-testid="retry" disabled={actions.busy} onClick={actions.retry}>
-            Retry
-          </Button>
+          {!props.retried && <RetryButton actions={actions}>Retry</RetryButton>}
           <ClearButton actions={actions} />
         </ErrorNote>
       )}
       {job.state === Job_State.CANCELLED && (
         <div className="flex gap-2">
-          <Button data-testid="retry" disabled={actions.busy} onClick={actions.retry}>
-            Make it after all
-          </Button>
+          {!props.retried && <RetryButton actions={actions}>Make it after all</RetryButton>}
           <ClearButton actions={actions} />
         </div>
       )}
@@ -62,7 +64,21 @@ export const JobCard = memo(function JobCard(props: { job: Job; slots: JobSlots 
   );
 });
 
-function ClearButton(props: { actions: ReturnType<typeof useJobActions> }) {
+function RetryButton(props: { actions: JobActions; children: ReactNode }) {
+  const { actions } = props;
+  return (
+    <Button
+      ref={actions.asked ? takeLostFocus : undefined}
+      data-testid="retry"
+      aria-disabled={actions.busy}
+      onClick={actions.retry}
+    >
+      {props.children}
+    </Button>
+  );
+}
+
+function ClearButton(props: { actions: JobActions }) {
   return (
     <Button look="quiet" data-testid="clear" onClick={props.actions.clear}>
       Remove from list
@@ -75,7 +91,9 @@ function JobHead(props: { job: Job; title: ReactNode }) {
   return (
     <div className="flex items-start justify-between gap-4">
       <div className="min-w-0">
-        <h3 dir="auto" className="line-clamp-2 leading-snug font-semibold wrap-anywhere">{props.title}</h3>
+        <h3 dir="auto" className="line-clamp-2 text-left leading-snug font-semibold wrap-anywhere">
+          {props.title}
+        </h3>
         {asked !== '' && <p className="figures mt-0.5 text-sm text-muted">{asked}</p>}
       </div>
       <span data-testid="job-state" className="plate shrink-0 pt-1 text-muted">
@@ -94,9 +112,11 @@ function JobTitle(props: { job: Job; slots: JobSlots }) {
   return 'Work';
 }
 
-function JobProgress(props: { job: Job; actions: ReturnType<typeof useJobActions> }) {
+function JobProgress(props: { job: Job; actions: JobActions }) {
   const { job, actions } = props;
   const fraction = fractionOf(job);
+  const stopping = actions.busy || job.state === Job_State.CANCELLING;
+  const setback = setbackWords(job);
   const eta = job.state === Job_State.RUNNING ? etaWords(job.progress?.eta) : undefined;
   return (
     <>
@@ -108,17 +128,25 @@ function JobProgress(props: { job: Job; actions: ReturnType<typeof useJobActions
               {Math.floor(fraction * 100)}%
             </span>
           )}
-          <span data-testid="job-stage" className="wrap-anywhere">{stageWords(job)}</span>
+          <span data-testid="job-stage" className="wrap-anywhere">
+            {stageWords(job)}
+          </span>
           {eta !== undefined && (
             <span data-testid="job-eta" className="figures text-muted">
               {eta}
             </span>
           )}
+          {setback !== '' && (
+            <span data-testid="job-setback" className="basis-full wrap-anywhere text-muted">
+              {setback}
+            </span>
+          )}
         </p>
         <Button
+          ref={actions.asked ? takeLostFocus : undefined}
           data-testid="cancel"
-          disabled={actions.busy || job.state === Job_State.CANCELLING}
-          onClick={actions.cancel}
+          aria-disabled={stopping}
+          onClick={() => stopping || actions.cancel()}
         >
           Cancel
         </Button>

@@ -6,17 +6,21 @@ import { isEnded, newestFirst } from '@/watch/job-state';
 import { useConnection, useJobsView } from '@/watch/react';
 import { Announcer } from './announcer';
 import { JobCard, type JobSlots } from './job-card';
+import { TabTitle } from './tab-title';
 
+/** Ended jobs shown at first, and how many more at a time. */
 const ENDED_SHOWN = 4;
+const ENDED_MORE = 12;
 
 /** All work on the bench: what goes on, and the last few things that ended. */
 export function JobList(props: { slots: JobSlots }) {
   const view = useJobsView();
-  const [all, setAll] = useState(false);
+  const [shown, setShown] = useState(ENDED_SHOWN);
   // A download shows at its track, not as a card of its own.
   const jobs = newestFirst(view).filter((job) => job.spec?.kind.case !== 'export');
   const ended = jobs.filter(isEnded);
-  const hidden = new Set(all ? [] : ended.slice(ENDED_SHOWN).map((job) => job.jobId));
+  const retried = new Set(jobs.map((job) => job.retryOf));
+  const hidden = new Set(ended.slice(shown).map((job) => job.jobId));
   return (
     <section id="bench" aria-labelledby="jobs-title" className="grid scroll-mt-4 grid-cols-1 gap-3">
       <div className="flex items-baseline justify-between">
@@ -26,6 +30,7 @@ export function JobList(props: { slots: JobSlots }) {
         <span className="figures text-sm text-muted">{workingWords(jobs)}</span>
       </div>
       <Announcer jobs={jobs} ready={view.ready} />
+      <TabTitle jobs={jobs} />
       {jobs.length === 0 ? (
         <EmptyBench ready={view.ready} />
       ) : (
@@ -33,13 +38,22 @@ export function JobList(props: { slots: JobSlots }) {
           {jobs
             .filter((job) => !hidden.has(job.jobId))
             .map((job) => (
-              <JobCard key={job.jobId} job={job} slots={props.slots} />
+              <JobCard
+                key={job.jobId}
+                job={job}
+                retried={retried.has(job.jobId)}
+                slots={props.slots}
+              />
             ))}
         </ul>
       )}
       {hidden.size > 0 && (
-        <Button look="quiet" className="justify-self-start" onClick={() => setAll(true)}>
-          Show {hidden.size} earlier
+        <Button
+          look="quiet"
+          className="justify-self-start"
+          onClick={() => setShown(shown + ENDED_MORE)}
+        >
+          Show {Math.min(hidden.size, ENDED_MORE)} earlier
         </Button>
       )}
     </section>

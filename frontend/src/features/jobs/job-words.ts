@@ -39,6 +39,11 @@ export function stageWords(job: Job): string {
   return `${named}${detail}${steps}`;
 }
 
+/** Why the last attempt came to nothing, while the next one is awaited. */
+export function setbackWords(job: Job): string {
+  return job.state === Job_State.QUEUED && job.attempt > 0 ? (job.error?.message ?? '') : '';
+}
+
 /** The share done, 0 to 1; undefined while nothing was measured. */
 export function fractionOf(job: Job): number | undefined {
   const fraction = job.progress?.fraction;

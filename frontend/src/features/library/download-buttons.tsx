@@ -1,8 +1,10 @@
+import { useState } from 'react';
 import { AudioFormat } from '@/gen/musicgen/api/audio/v1/audio_pb';
 import { type Job, Job_State } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import type { Track } from '@/gen/musicgen/api/library/v1/track_pb';
 import { Button, buttonClass } from '@/ui/button';
 import { ErrorNote } from '@/ui/error-note';
+import { takeLostFocus } from '@/ui/focus';
 import { DownIcon } from '@/ui/icons';
 import { isEnded } from '@/watch/job-state';
 import { useJobsView } from '@/watch/react';
@@ -68,11 +70,13 @@ function FormatButton(props: {
   onAsk: () => void;
 }) {
   const { name, job } = props;
+  const [asked, setAsked] = useState(false);
   const testId = `download-${name.toLowerCase()}`;
   const file = job?.state === Job_State.SUCCEEDED ? job.result?.downloads[0] : undefined;
   if (file !== undefined) {
     return (
       <a
+        ref={asked ? takeLostFocus : undefined}
         data-testid={testId}
         data-state="ready"
         className={buttonClass()}
@@ -92,8 +96,12 @@ function FormatButton(props: {
       data-testid={testId}
       data-state={working ? 'working' : 'idle'}
       aria-label={working ? `${name} is being made` : `Download ${name}`}
-      disabled={working || props.busy}
-      onClick={props.onAsk}
+      aria-disabled={working || props.busy}
+      onClick={() => {
+        if (working || props.busy) return;
+        setAsked(true);
+        props.onAsk();
+      }}
     >
       {name}
       {working && <span className="figures text-xs text-muted">{percent}%</span>}

@@ -1,7 +1,8 @@
-import { type FormEvent, useEffect, useState } from 'react';
+import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { Button } from '@/ui/button';
 import { ErrorNote } from '@/ui/error-note';
 import { controlClass } from '@/ui/field';
+import { takeLostFocus } from '@/ui/focus';
 import { useOnLive } from '@/watch/react';
 import { LibraryRow } from './library-row';
 import type { TrackSlots } from './track-card';
@@ -17,6 +18,16 @@ export function LibraryList(props: { slots: TrackSlots }) {
   useEffect(() => {
     void store.search('');
   }, [store]);
+  const list = useRef<HTMLUListElement>(null);
+  const loadMore = async () => {
+    const known = page.trackIds.length;
+    await store.more();
+    // With the last page the button goes; the keyboard goes on at the first new track.
+    requestAnimationFrame(() => {
+      const rows = list.current?.querySelectorAll<HTMLElement>('[data-testid="row-open"]');
+      takeLostFocus(rows?.[known] ?? null);
+    });
+  };
   return (
     <section aria-labelledby="library-title" className="grid grid-cols-1 gap-3">
       <div className="flex flex-wrap items-center justify-between gap-x-6 gap-y-2">
@@ -31,7 +42,7 @@ export function LibraryList(props: { slots: TrackSlots }) {
         </ErrorNote>
       )}
       {page.trackIds.length > 0 ? (
-        <ul data-testid="library" className="rounded-xl border border-line bg-panel">
+        <ul ref={list} data-testid="library" className="rounded-xl border border-line bg-panel">
           {page.trackIds.map((trackId) => (
             <LibraryRow key={trackId} trackId={trackId} slots={props.slots} />
           ))}
@@ -43,8 +54,8 @@ export function LibraryList(props: { slots: TrackSlots }) {
         <Button
           data-testid="load-more"
           className="justify-self-center"
-          disabled={page.busy}
-          onClick={() => void store.more()}
+          aria-disabled={page.busy}
+          onClick={() => void loadMore()}
         >
           {page.busy ? 'Loading…' : 'Load more'}
         </Button>
@@ -87,7 +98,7 @@ function EmptyLibrary(props: { loaded: boolean; query: string }) {
     <div className="rounded-xl border border-line bg-panel px-5 py-6 wrap-anywhere text-muted">
       {!props.loaded && <p className="text-sm">Opening the library…</p>}
       {props.loaded && props.query !== '' && (
-        <p className="text-sm">
+        <p role="status" className="text-sm">
           Nothing holds the words <span className="text-ink">{props.query}</span>.
         </p>
       )}

@@ -26,7 +26,7 @@ export function LibraryRow(props: { trackId: string; slots: TrackSlots }) {
           className="grid min-w-0 flex-1 grid-cols-[minmax(0,1fr)_auto] items-baseline gap-x-4 rounded text-left"
           onClick={() => setOpen(!open)}
         >
-          <span dir="auto" className="truncate text-start font-medium">
+          <span dir="auto" className="truncate text-left font-medium">
             {track.title}
           </span>
           <span className="figures text-sm text-muted">{clock(seconds)}</span>

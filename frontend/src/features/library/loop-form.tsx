@@ -1,5 +1,5 @@
 import { type FormEvent, useState } from 'react';
-import { fieldMessage } from '@/api/errors';
+import { type ApiError, fieldMessage, localFieldError } from '@/api/errors';
 import type { Track } from '@/gen/musicgen/api/library/v1/track_pb';
 import { Button } from '@/ui/button';
 import { ErrorNote } from '@/ui/error-note';
@@ -8,14 +8,22 @@ import { lengthWords } from '@/ui/time';
 import { useCreateJob } from './use-create-job';
 
 const PRESETS_SECONDS = [60, 600, 1_800, 3_600, 28_800, 36_000];
+const NOT_A_NUMBER = localFieldError(
+  'length_seconds',
+  'The length is not a number.',
+  'Write minutes such as 45.',
+);
 
 /** Loops a track to a length: it repeats without a seam that could be heard. */
 export function LoopForm(props: { track: Track; onDone: () => void }) {
   const [minutes, setMinutes] = useState('');
-  const { busy, error, createJob } = useCreateJob();
+  const { busy, error: refusal, createJob } = useCreateJob();
+  const [typo, setTypo] = useState<ApiError | null>(null);
+  const error = typo ?? refusal;
   const at = fieldMessage(error, 'length_seconds');
 
   const loop = async (lengthSeconds: number) => {
+    setTypo(null);
     const source = { source: { case: 'trackId' as const, value: props.track.trackId } };
     const job = await createJob({ case: 'loop', value: { source, lengthSeconds } });
     if (job !== undefined) props.onDone();
@@ -24,6 +32,7 @@ export function LoopForm(props: { track: Track; onDone: () => void }) {
     event.preventDefault();
     const typed = Number(minutes);
     if (minutes.trim() !== '' && Number.isFinite(typed)) void loop(typed * 60);
+    else setTypo(NOT_A_NUMBER);
   };
   const id = `loop-${props.track.trackId}`;
   return (
@@ -33,6 +42,7 @@ export function LoopForm(props: { track: Track; onDone: () => void }) {
       className="grid gap-3 rounded-lg border border-line p-3"
       noValidate
       onSubmit={onSubmit}
+      onKeyDown={(event) => event.key === 'Escape' && props.onDone()}
     >
       <p className="plate">Loop it to exactly</p>
       <div className="flex flex-wrap gap-2">
@@ -57,7 +67,10 @@ export function LoopForm(props: { track: Track; onDone: () => void }) {
             autoComplete="off"
             placeholder="45"
             value={minutes}
-            onChange={(event) => setMinutes(event.target.value)}
+            onChange={(event) => {
+              setMinutes(event.target.value);
+              setTypo(null);
+            }}
           />
           <Button type="submit" data-testid="loop-start" disabled={busy}>
             Loop it

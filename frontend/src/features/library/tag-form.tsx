@@ -1,10 +1,11 @@
 import { type FormEvent, useState } from 'react';
 import { useClients } from '@/api/clients';
-import { type ApiError, fieldMessage, isCoveredBy, readError } from '@/api/errors';
+import { fieldMessage, isCoveredBy, readError, withoutField } from '@/api/errors';
 import type { Track } from '@/gen/musicgen/api/library/v1/track_pb';
 import { Button } from '@/ui/button';
 import { ErrorNote } from '@/ui/error-note';
 import { controlClass, Field, fieldProps } from '@/ui/field';
+import { useCallError } from '@/watch/use-call-error';
 import { buildEdit, draftOf, type TagDraft, typedOver } from './tag-edit';
 import { useTrackStore } from './track-context';
 
@@ -23,7 +24,7 @@ export function TagForm(props: { track: Track; onDone: () => void }) {
   const { library } = useClients();
   const store = useTrackStore();
   const [draft, setDraft] = useState(() => draftOf(track));
-  const [error, setError] = useState<ApiError | null>(null);
+  const [error, setError] = useCallError();
   const [busy, setBusy] = useState(false);
 
   const save = async (event: FormEvent) => {
@@ -76,7 +77,10 @@ export function TagForm(props: { track: Track; onDone: () => void }) {
                 inputMode={name === 'year' ? 'numeric' : 'text'}
                 placeholder={hint}
                 value={draft[name]}
-                onChange={(event) => setDraft({ ...draft, [name]: event.target.value })}
+                onChange={(event) => {
+                  setDraft({ ...draft, [name]: event.target.value });
+                  setError(withoutField(error, name));
+                }}
               />
             </Field>
           </div>

@@ -1,10 +1,12 @@
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useRef, useState } from 'react';
 import { useClients } from '@/api/clients';
-import { type ApiError, readError } from '@/api/errors';
+import { readError } from '@/api/errors';
 import type { Track } from '@/gen/musicgen/api/library/v1/track_pb';
 import { Button } from '@/ui/button';
 import { ErrorNote } from '@/ui/error-note';
+import { takeLostFocus } from '@/ui/focus';
 import { LoopIcon, TagIcon } from '@/ui/icons';
+import { useCallError } from '@/watch/use-call-error';
 import { DownloadButtons } from './download-buttons';
 import { LoopForm } from './loop-form';
 import { TagForm } from './tag-form';
@@ -52,15 +54,25 @@ export function TrackTitle(props: { trackId: string }) {
 export function TrackCard(props: { track: Track; slots: TrackSlots; headless?: boolean }) {
   const { track, slots } = props;
   const [open, setOpen] = useState<'tags' | 'loop' | null>(null);
-  const close = () => setOpen(null);
+  const loopButton = useRef<HTMLButtonElement>(null);
+  const tagsButton = useRef<HTMLButtonElement>(null);
+  const close = () => {
+    (open === 'loop' ? loopButton : tagsButton).current?.focus();
+    setOpen(null);
+  };
   return (
-    <article data-testid="track-card" data-track-id={track.trackId} className="grid grid-cols-1 gap-3">
+    <article
+      data-testid="track-card"
+      data-track-id={track.trackId}
+      className="grid grid-cols-1 gap-3"
+    >
       {props.headless !== true && <TrackHead track={track} />}
       {slots.player(track, durationOf(track))}
       <div className="flex flex-wrap items-center gap-x-5 gap-y-2">
         <DownloadButtons track={track} />
         <div className="flex flex-wrap gap-1.5">
           <Button
+            ref={loopButton}
             data-testid="loop"
             aria-expanded={open === 'loop'}
             onClick={() => setOpen(open === 'loop' ? null : 'loop')}
@@ -68,6 +80,7 @@ export function TrackCard(props: { track: Track; slots: TrackSlots; headless?: b
             <LoopIcon /> Loop it
           </Button>
           <Button
+            ref={tagsButton}
             data-testid="edit-tags"
             aria-expanded={open === 'tags'}
             onClick={() => setOpen(open === 'tags' ? null : 'tags')}
@@ -91,7 +104,8 @@ function TrackHead(props: { track: Track }) {
       <h3
         dir="auto"
         data-testid="track-title"
-        className="wide text-lg leading-snug font-semibold wrap-anywhere"
+        title={track.title}
+        className="wide line-clamp-3 text-left text-lg leading-snug font-semibold wrap-anywhere"
       >
         {track.title}
       </h3>
@@ -109,7 +123,10 @@ export function TagList(props: { tags: readonly string[] }) {
   return (
     <ul aria-label="Tags" className="mt-1.5 flex flex-wrap gap-1.5">
       {props.tags.map((tag) => (
-        <li key={tag} className="rounded-full border border-line px-2 text-xs wrap-anywhere text-muted">
+        <li
+          key={tag}
+          className="rounded-full border border-line px-2 text-xs wrap-anywhere text-muted"
+        >
           {tag}
         </li>
       ))}
@@ -123,7 +140,8 @@ function TrashButton(props: { track: Track; onGone: (trackId: string) => void })
   const { library } = useClients();
   const store = useTrackStore();
   const [sure, setSure] = useState(false);
-  const [error, setError] = useState<ApiError | null>(null);
+  const [asked, setAsked] = useState(false);
+  const [error, setError] = useCallError();
   const trash = async () => {
     try {
       await library.deleteTrack({ trackId });
@@ -133,21 +151,39 @@ function TrashButton(props: { track: Track; onGone: (trackId: string) => void })
       setError(readError(thrown));
     }
   };
-  if (error !== null) return <ErrorNote message={error.message} remedy={error.remedy} />;
+  if (error !== null) {
+    return (
+      <ErrorNote message={error.message} remedy={error.remedy}>
+        <Button onClick={() => void trash()}>Try again</Button>
+        <Button look="quiet" onClick={() => setError(null)}>
+          Keep
+        </Button>
+      </ErrorNote>
+    );
+  }
   if (!sure) {
     return (
-      <Button look="quiet" data-testid="trash" onClick={() => setSure(true)}>
+      <Button
+        ref={asked ? takeLostFocus : undefined}
+        look="quiet"
+        data-testid="trash"
+        onClick={() => {
+          setSure(true);
+          setAsked(true);
+        }}
+      >
         Trash
       </Button>
     );
   }
+  // "Keep" comes up where "Trash" was: a double click, or Enter twice, loses nothing.
   return (
     <>
+      <Button key="keep" ref={takeLostFocus} look="quiet" onClick={() => setSure(false)}>
+        Keep
+      </Button>
       <Button data-testid="trash-sure" className="text-bad" onClick={() => void trash()}>
         Move to trash
-      </Button>
-      <Button look="quiet" onClick={() => setSure(false)}>
-        Keep
       </Button>
     </>
   );

@@ -5,6 +5,7 @@ import { type ApiError, readError } from '@/api/errors';
 import { newRequestId } from '@/api/request-id';
 import { type Job, JobSpecSchema } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import { useJobsStore } from '@/watch/react';
+import { useCallError } from '@/watch/use-call-error';
 
 export interface CreateJobCall {
   readonly busy: boolean;
@@ -20,7 +21,7 @@ export function useCreateJob(): CreateJobCall {
   const { jobs } = useClients();
   const store = useJobsStore();
   const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<ApiError | null>(null);
+  const [error, setError] = useCallError();
   return {
     busy,
     error,

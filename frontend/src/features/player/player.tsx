@@ -38,14 +38,14 @@ export function Player(props: { tape: Tape; peaksUrl: string }) {
 export function PlayButton(props: { tape: Tape; large?: boolean }) {
   const { tape, large = false } = props;
   const deck = useDeck();
-  const { playing } = useDeckState(tape.trackId);
-  const look = playing
-    ? 'border-accent bg-accent text-on-accent'
-    : 'border-line bg-well text-ink hover:border-edge';
+  const { playing, problem } = useDeckState(tape.trackId);
+  const rest = problem === null ? 'border-line text-ink hover:border-edge' : 'border-bad text-bad';
+  const look = playing ? 'border-accent bg-accent text-on-accent' : `bg-well ${rest}`;
   return (
     <button
       type="button"
       data-testid={large ? 'play' : 'row-play'}
+      title={problem ?? undefined}
       aria-label={`${playing ? 'Pause' : 'Play'} ${tape.title}`}
       className={`grid place-items-center rounded-full border transition-colors ${look} ${large ? 'size-12' : 'size-9'}`}
       onClick={() => deck.toggle(tape)}

@@ -1,0 +1,29 @@
+import { useEffect } from 'react';
+import { type Job, Job_State } from '@/gen/musicgen/api/jobs/v1/job_pb';
+import { isEnded } from '@/watch/job-state';
+import { fractionOf } from './job-words';
+
+const PLAIN = 'MusicGen Local';
+
+/** Says in the tab how far the work is, for whoever looks at another page meanwhile. */
+export function TabTitle(props: { jobs: readonly Job[] }) {
+  const title = titleWords(props.jobs);
+  useEffect(() => {
+    document.title = title;
+  }, [title]);
+  return null;
+}
+
+/** "43% · MusicGen Local"; with several jobs "43% · 2 waiting · MusicGen Local". */
+export function titleWords(jobs: readonly Job[]): string {
+  const open = jobs.filter((job) => !isEnded(job));
+  const shares = open
+    .filter((job) => job.state === Job_State.RUNNING)
+    .map((job) => fractionOf(job) ?? 0);
+  const waiting = open.length - shares.length;
+  return [
+    ...(shares.length > 0 ? [`${Math.floor(Math.max(...shares) * 100)}%`] : []),
+    ...(waiting > 0 ? [`${waiting} waiting`] : []),
+    PLAIN,
+  ].join(' · ');
+}
