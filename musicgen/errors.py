@@ -276,7 +276,9 @@ class EngineCrashed(Unavailable):
     """The process that did the work died."""
 
     reason = "ENGINE_CRASHED"
-    default_remedy = "It is tried again by itself; look into the log if it stays so."
+    default_remedy = (
+        "A job is tried three times by itself. If it failed for good, retry it; the log says more."
+    )
 
 
 class DownloadFailed(Unavailable):

@@ -25,6 +25,7 @@ from musicgen.errors import (
     StoreUnavailable,
     WatchCursorCompacted,
 )
+from musicgen.rpc import log
 from services.jobs.records import Change, Claim, Hold, JobRecord, State
 
 PREFIX = "{musicgen}:"
@@ -57,8 +58,10 @@ def _guarded(
                 "The job store does not answer in time.", retry_after_s=1.0
             ) from error
         except (redis.exceptions.RedisError, OSError) as error:
+            # What redis-py says names sockets and hosts: for the log, not for clients.
+            log.get().warning("store unavailable", why=str(error))
             raise StoreUnavailable(
-                f"The job store does not answer ({error}).", retry_after_s=1.0
+                "The job store does not answer or takes no writes.", retry_after_s=1.0
             ) from error
 
     return call

@@ -21,7 +21,8 @@ from services.jobs.store import JobStore
 
 IDLE_WAIT_S = 2.0
 RETRY_S = 0.25
-BACKOFF_S, BACKOFF_LIMIT_S = 0.5, 30.0
+# Soon at first: most crashes are over when the launcher has restarted what died.
+BACKOFF_S, BACKOFF_GROWTH, BACKOFF_LIMIT_S = 0.5, 4, 30.0
 
 T = TypeVar("T")
 
@@ -86,7 +87,7 @@ class Slot:
 
     async def _fail(self, claim: Claim, error: StudioError) -> None:
         data = to_error_proto(error).SerializeToString()
-        delay_s = min(BACKOFF_S * 2 ** (claim.attempt - 1), BACKOFF_LIMIT_S)
+        delay_s = min(BACKOFF_S * BACKOFF_GROWTH ** (claim.attempt - 1), BACKOFF_LIMIT_S)
         delay_s *= random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
         await self._until_told(
             lambda: self._store.fail(claim, data, retryable=error.retryable, delay_s=delay_s)
