@@ -7,22 +7,28 @@ means that it is done again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 
 import grpc
 
 from musicgen.api.jobs.v1 import job_outcome_pb2, job_pb2
 from musicgen.api.library.v1 import library_service_pb2, library_service_pb2_grpc
-from musicgen.errors import Internal, StoreUnavailable, StudioError, Unavailable
+from musicgen.errors import ChecksumMismatch, StoreUnavailable, StudioError
 from musicgen.rpc import log
 from musicgen.rpc.status import from_rpc_error, to_error_proto
 from services.jobs.records import JobRecord
 from services.jobs.store import JobStore
 
 WAIT_S = 2.0
-RETRY_S = 0.5
+RETRY_S, RETRY_LIMIT_S = 0.5, 10.0
+PATIENCE = 8
+"""Tries that a defect of the library gets; it may only be in the middle of something."""
 REGISTER_TIMEOUT_S = 600.0
 """A track of ten hours is hashed and tagged within this."""
-_PASSING = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
+_PASSING = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "RESOURCE_EXHAUSTED")
+"""Ends of a call after which it is repeated for as long as it takes: a finished song is
+not thrown away because the disk is full."""
 
 
 class Publisher:
@@ -50,42 +56,49 @@ class Publisher:
                     await asyncio.sleep(RETRY_S)
 
     async def _until_published(self, record: JobRecord) -> None:
+        """Publish one job, however long it takes, unless it can never be done."""
         try:
-            while True:
+            for tries in itertools.count(1):
                 try:
                     return await self._publish(record)
-                except Unavailable as error:
-                    log.get().warning("not yet published", job_id=record.id, why=error.message)
-                    await asyncio.sleep(RETRY_S)
-                except Exception as defect:
-                    # It would come again for ever, and take the process with it each time.
-                    log.get().error("defect", job_id=record.id, exc_info=defect)
-                    await self._give_up(record, Internal("The result can't be published."))
-                    return None
+                except Exception as caught:
+                    # A defect would come again for ever, and take the process with it.
+                    error = caught if isinstance(caught, StudioError) else _defect(record, caught)
+                    passing = error.code in _PASSING or (
+                        error.code == "INTERNAL" and tries < PATIENCE
+                    )
+                    log.get().warning(
+                        "not yet published" if passing else "can't be published",
+                        job_id=record.id,
+                        why=error.message,
+                    )
+                    if not passing:
+                        data = to_error_proto(error).SerializeToString()
+                        with contextlib.suppress(StoreUnavailable):  # then it comes back
+                            await self._store.publish(record.id, error=data)
+                        return None
+                await asyncio.sleep(min(RETRY_S * 2 ** (tries - 1), RETRY_LIMIT_S))
         finally:
             self._at_work.discard(record.id)
 
     async def _publish(self, record: JobRecord) -> None:
         outcome = job_outcome_pb2.JobOutcome.FromString(record.outcome)
         result = job_pb2.JobResult(downloads=outcome.downloads)
-        try:
-            for index, track in enumerate(outcome.tracks):
+        for index, track in enumerate(outcome.tracks):
+            try:
                 answer = await self._library.RegisterTrack(
                     library_service_pb2.RegisterTrackRequest(
                         job_id=record.id, output_index=index, track=track
                     ),
                     timeout=REGISTER_TIMEOUT_S,
                 )
-                result.track_ids.append(answer.track.track_id)
-        except grpc.RpcError as rpc_error:
-            error = from_rpc_error(rpc_error)
-            if error.code in _PASSING:
-                raise Unavailable(error.message) from rpc_error
-            await self._give_up(record, error)
-        else:
-            await self._store.publish(record.id, result=result.SerializeToString())
-            log.get().info("published", job_id=record.id, tracks=list(result.track_ids))
+            except grpc.RpcError as error:
+                raise from_rpc_error(error) from error
+            result.track_ids.append(answer.track.track_id)
+        await self._store.publish(record.id, result=result.SerializeToString())
+        log.get().info("published", job_id=record.id, tracks=list(result.track_ids))
 
-    async def _give_up(self, record: JobRecord, error: StudioError) -> None:
-        log.get().error("can't be published", job_id=record.id, why=error.message)
-        await self._store.publish(record.id, error=to_error_proto(error).SerializeToString())
+
+def _defect(record: JobRecord, cause: Exception) -> StudioError:
+    log.get().error("defect", job_id=record.id, exc_info=cause)
+    return ChecksumMismatch("The result that was frozen can't be read.")

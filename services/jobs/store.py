@@ -33,6 +33,8 @@ REQUEST_TTL_MS = 24 * 3600 * 1000
 ENGINES_KEPT_MS = 24 * 3600 * 1000
 """How long the engines of a worker that is away are remembered: their jobs may wait."""
 PAGE = 200
+HISTORY_MOST = 200_000
+"""Changes that are kept at the most (about 60 MB), however young they are."""
 CONNECTIONS = 100
 ANSWER_TIMEOUT_S = 5.0
 """A server that is silent for so long is away, and the connection to it dead."""
@@ -255,7 +257,9 @@ class JobStore:
     async def reconcile(self, error: bytes, history_s: float, records_s: float) -> int:
         """Put right what time made wrong; returns how many jobs were touched."""
         return int(
-            await self._run("reconcile", error, int(history_s * 1000), int(records_s * 1000))
+            await self._run(
+                "reconcile", error, int(history_s * 1000), int(records_s * 1000), HISTORY_MOST
+            )
         )
 
     @_guarded

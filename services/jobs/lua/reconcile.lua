@@ -1,4 +1,4 @@
--- ARGV: error (of an attempt whose lease ran out), history_ms, records_ms.
+-- ARGV: error (of an attempt whose lease ran out), history_ms, records_ms, history_most.
 -- Puts right what time has made wrong.  Returns how many jobs it touched.
 local touched = 0
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', NOW, 'LIMIT', 0, 200)) do
@@ -28,5 +28,8 @@ if newest and tonumber(string.match(newest[1], '^%d+')) < NOW - tonumber(ARGV[2]
 end
 if redis.call('XTRIM', P .. 'ev', 'MINID', floor) > 0 then
   redis.call('SET', P .. 'floor', floor)
+end
+if redis.call('XTRIM', P .. 'ev', 'MAXLEN', '~', ARGV[4]) > 0 then
+  redis.call('SET', P .. 'floor', redis.call('XRANGE', P .. 'ev', '-', '+', 'COUNT', 1)[1][1])
 end
 return touched

@@ -241,6 +241,24 @@ async def test_old_records_and_history_go(store: JobStore) -> None:
         await store.check_position("99999999999999-0")
 
 
+async def test_the_history_has_a_greatest_length(
+    store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond a number of changes the oldest go, and a cursor among them is refused."""
+    monkeypatch.setattr(store_module, "HISTORY_MOST", 100)
+    await make(store)
+    first = (await store.changes("0-0"))[0].position
+    held = await claim(store)
+    for number in range(500):
+        await store.beat(held, 30, b"%d" % number)
+    await store.reconcile(b"", DAY_S, DAY_S)
+    kept = await store.changes("0-0")
+    assert 100 <= len(kept) < 400
+    with pytest.raises(WatchCursorCompacted):
+        await store.check_position(first)
+    await store.check_position(kept[0].position)
+
+
 async def test_a_waiting_worker_wakes_at_once(store: JobStore) -> None:
     """A worker that waits for work is woken by a new job, not by its time-out."""
     waiting = asyncio.create_task(store.wait_for_work(["q"], 30.0))
