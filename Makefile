@@ -8,6 +8,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 NODE   := frontend/node_modules
 BUF    := $(NODE)/.bin/buf
+SOUNDS := services/inference/engines/composer/sounds
 # The environment's tools first, whether or not it is activated.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -40,8 +41,8 @@ check: lint test ## Everything that CI checks
 ## ---- set-up -----------------------------------------------------------------------
 
 .PHONY: setup setup-run
-setup: $(VENV)/dev.stamp frontend/dist/index.html ## Set up everything into .venv and frontend/
-setup-run: $(VENV)/run.stamp frontend/dist/index.html
+setup: $(VENV)/dev.stamp frontend/dist/index.html $(SOUNDS)/bank/.stamp ## Set up everything into .venv and frontend/
+setup-run: $(VENV)/run.stamp frontend/dist/index.html $(SOUNDS)/bank/.stamp
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -66,6 +67,13 @@ $(NODE)/.stamp: frontend/package.json frontend/package-lock.json
 
 frontend/dist/index.html: $(NODE)/.stamp $(shell find frontend/src frontend/public frontend/index.html frontend/vite.config.ts -type f 2>/dev/null)
 	npm run --prefix frontend --silent build
+
+# Cut from registry packages at set-up; without them the composer plays its synths alone.
+.PHONY: sounds
+sounds: $(SOUNDS)/bank/.stamp ## Cut the composer's recorded sounds from their packages
+$(SOUNDS)/bank/.stamp: $(wildcard $(SOUNDS)/*.py) | $(VENV)/run.stamp
+	@mkdir -p $(@D)
+	$(BIN)/python -m services.inference.engines.composer.sounds.build --out $(@D) && touch $@ || [ $$? -eq 3 ]
 
 .PHONY: browser
 browser: $(VENV)/dev.stamp
@@ -153,6 +161,19 @@ clean: ## Remove what was built, but no music
 	rm -rf build frontend/dist frontend/coverage frontend/node_modules $(VENV) .coverage* .mypy_cache .ruff_cache .pytest_cache
 
 ## ---- measurements -----------------------------------------------------------------
+
+.PHONY: bench-composer listen
+bench-composer: setup bench-deps ## Every family of the composer, measured: tempo, key, loudness, speed
+	python -m bench.composer
+
+listen: setup bench-deps ## Render many prompts into build/listen.html, to open and play
+	@mkdir -p build
+	python -m bench.composer.listen --out build/listen.html
+
+.PHONY: bench-deps
+bench-deps: $(VENV)/dev.stamp
+	@$(BIN)/python -c 'import pyloudnorm' 2>/dev/null || \
+	  $(BIN)/pip install --quiet --no-deps pyloudnorm==0.2.0
 
 .PHONY: bench-latency
 bench-latency: setup browser ## Click → progress and event → screen in a browser, beside a 1 s poll

@@ -13,6 +13,7 @@ from services.inference.engines.composer.form import fit, sections
 from services.inference.engines.composer.options import SCHEMA, Options, read_options
 from services.inference.engines.composer.orchestration import PREFERRED_PARTS
 from services.inference.engines.composer.plan import Plan, make_plan
+from services.inference.engines.composer.plan_json import plan_from_json, plan_to_json
 from services.inference.engines.composer.profiles import PARTS, PROFILES
 from services.inference.engines.composer.prompt import understand
 from services.inference.engines.composer.streams import Streams
@@ -109,7 +110,7 @@ def test_profiles_name_what_exists(family: str) -> None:
     plan = plan_for("anything", genre=family)
     low, high = profile.tempo_bpm
     assert 0.6 * low - 4 <= plan.tempo_bpm <= high + 4
-    json.dumps(plan.to_json())
+    assert plan_from_json(json.loads(json.dumps(plan_to_json(plan)))) == plan
 
 
 def test_layers_enter_and_leave() -> None:

@@ -50,6 +50,23 @@ pytestmark = pytest.mark.unit
         ("piano and violin only", {"solo": False, "instruments": ("piano", "violin")}),
         ("lofi, no rain", {"textures": (), "without_textures": ("rain",)}),
         ("calm ocean waves", {"textures": ("ocean",)}),
+        ("techno 130", {"tempo_bpm": 130.0}),
+        ("dnb, 174", {"tempo_bpm": 174.0}),
+        ("92 hip hop", {"tempo_bpm": 92.0}),
+        ("techno 130 people", {"tempo_bpm": None}),
+        ("house for 90 seconds", {"tempo_bpm": None, "length_s": 90.0}),
+        ("90s hip hop", {"tempo_bpm": None, "length_s": None, "era": "1990s"}),
+        ("two minutes and 5 seconds of jazz", {"length_s": 125.0}),
+        ("two minutes and a half of rain", {"length_s": 150.0}),
+        ("1:30 of folk", {"length_s": 90.0}),
+        ("7/8 rock", {"metre": "7/8"}),
+        ("12/8 blues", {"metre": "12/8"}),
+        ("five four jazz", {"metre": "5/4"}),
+        ("a trailer that slowly builds", {"curve": "rising"}),
+        ("folk, calm down at the end", {"curve": "falling"}),
+        ("drum-free jazz", {"without": ("drums",)}),
+        ("jazz, don't use piano or drums", {"without": ("piano", "drums"), "instruments": ()}),
+        ("drum and bass", {"instruments": (), "with_parts": ()}),
         ("electric piano and upright bass", {"instruments": ("electric_piano", "upright_bass")}),
     ],
 )  # fmt: skip
@@ -77,6 +94,14 @@ def test_phrases(prompt: str, expected: dict[str, Any]) -> None:
         ("8-bit game", "chiptune"),
         ("a nocturne", "piano"),
         ("jazzy house", "house"),
+        ("tehcno", "techno"),
+        ("synthwve with guitr", "synthwave"),
+        ("liquid drum & bass", "dnb"),
+        ("bossa nova", "bossa"),
+        ("music to sleep to", "sleep"),
+        ("study music", "study"),
+        ("rain sounds", "nature"),
+        ("zen meditation", "meditation"),
     ],
 )
 def test_genres(prompt: str, family: str) -> None:
@@ -94,10 +119,10 @@ def test_moods_pull_in_their_direction() -> None:
 
 def test_what_is_not_understood_is_listed() -> None:
     """Unknown words and values out of range are reported, not dropped in silence."""
-    ignored = understand("gloomy castle at 400 bpm in 9/8").ignored
+    ignored = understand("gloomy castle at 400 bpm in 9/7").ignored
     assert "castle" in ignored
     assert any("400 bpm" in item for item in ignored)
-    assert any("9/8" in item for item in ignored)
+    assert any("9/7" in item for item in ignored)
     assert "gloomy" not in ignored
 
 
@@ -107,3 +132,21 @@ def test_what_is_not_understood_is_listed() -> None:
 def test_odd_prompts_are_no_error(prompt: str) -> None:
     """Any text can be read."""
     understand(prompt)
+
+
+@pytest.mark.parametrize(
+    "prompt", ["a horse and a mouse", "peace in this place", "strong hearts", "jaz", "rok", "trp"]
+)
+def test_ordinary_and_short_words_are_no_typing_errors(prompt: str) -> None:
+    """Words near a known one are left alone, and short ones always."""
+    heard = understand(prompt)
+    assert not heard.corrected
+    assert not heard.genres
+
+
+def test_typing_errors_are_told() -> None:
+    """What was taken for a typing error is listed with what it was read as."""
+    assert understand("pinao and ambiant pads").corrected == {
+        "pinao": "piano",
+        "ambiant": "ambient",
+    }

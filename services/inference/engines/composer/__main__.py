@@ -1,4 +1,4 @@
-"""Compose one piece without the studio: writes mix.wav and plan.json."""
+"""Compose one piece without the studio: writes mix.wav, score.mid, plan.json, and stems."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ import sys
 from pathlib import Path
 
 from musicgen.engine.base import MIX_FILE, Parameters
-from musicgen.errors import StudioError
+from musicgen.errors import InvalidField, StudioError
 from musicgen.progress import Progress
 from services.inference.engines.composer.engine import Composer
+from services.inference.engines.composer.performance import SCORE_FILE
+from services.inference.engines.composer.prompt import understand
 
 _EXAMPLES = """examples:
   python -m services.inference.engines.composer "warm lofi hip hop, 82 bpm, rainy night"
   python -m services.inference.engines.composer "solo piano in E minor" --duration 90 --seed 7
   python -m services.inference.engines.composer "deep house" --options '{"tempo_bpm": 122}'
+  python -m services.inference.engines.composer "lofi 82" --loop --duration 30 --stems
+  python -m services.inference.engines.composer --plan out/plan.json --out again
 """
 
 
@@ -27,9 +31,14 @@ def main(arguments: list[str] | None = None) -> int:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("prompt", help="description of the music, in plain words")
-    parser.add_argument("--duration", type=float, default=60.0, help="seconds (default: 60)")
-    parser.add_argument("--seed", type=int, default=1, help="seed of all randomness (default: 1)")
+    parser.add_argument("prompt", nargs="?", default="", help="the music, in plain words")
+    parser.add_argument(
+        "--duration", type=float, help="seconds (default: what the prompt says, else 60)"
+    )
+    parser.add_argument("--seed", type=int, help="seed of all randomness (default: 1)")
+    parser.add_argument("--plan", type=Path, help="a plan.json, edited or not: it wins")
+    parser.add_argument("--loop", action="store_true", help="whole bars that join end to start")
+    parser.add_argument("--stems", action="store_true", help="also write each part, in stems/")
     parser.add_argument("--options", type=json.loads, default={}, help="JSON of engine options")
     parser.add_argument("--out", type=Path, default=Path(), help="folder (default: this one)")
     chosen = parser.parse_args(arguments)
@@ -38,22 +47,50 @@ def main(arguments: list[str] | None = None) -> int:
         line = f"{progress.fraction:4.0%} {progress.stage} {progress.detail}"
         print(f"\r{line:<76.76}", end="", file=sys.stderr, flush=True)
 
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    parameters = Parameters(chosen.prompt, "", chosen.duration, chosen.seed, chosen.options)
     try:
+        parameters = _parameters(chosen)
+        chosen.out.mkdir(parents=True, exist_ok=True)
         made = Composer().generate(parameters, chosen.out, show)
     except StudioError as error:
         fields = "".join(f"\n  {name}: {problem}" for name, problem in error.fields.items())
         print(f"{error.message} {error.remedy}{fields}", file=sys.stderr)
         return 2
     plan_file = chosen.out / "plan.json"
-    decisions = json.dumps(dict(made.decisions), indent=2, ensure_ascii=False)
-    plan_file.write_text(decisions + "\n", encoding="utf-8")
+    told = {"prompt": parameters.prompt, "seed": parameters.seed, **made.decisions}
+    text = json.dumps(told, indent=2, ensure_ascii=False)
+    plan_file.write_text(text + "\n", encoding="utf-8")
     print(file=sys.stderr)
     tempo = f"{made.tempo_bpm:g} bpm" if made.tempo_bpm else ""
     print(f"“{made.title}” · {made.genre} · {tempo} · {made.musical_key}")
-    print(f"{chosen.out / MIX_FILE}\n{plan_file}")
+    print(f"{chosen.out / MIX_FILE}\n{chosen.out / SCORE_FILE}\n{plan_file}")
     return 0
+
+
+def _parameters(chosen: argparse.Namespace) -> Parameters:
+    """Put together what the command line asks for. Raises StudioError."""
+    options = dict(chosen.options)
+    prompt, seed = chosen.prompt, 1
+    if chosen.plan:
+        try:
+            told = json.loads(chosen.plan.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InvalidField("The plan can't be read.", fields={"--plan": str(error)}) from error
+        options["plan"] = told.get("plan", told) if isinstance(told, dict) else told
+        if isinstance(told, dict):
+            prompt = prompt or str(told.get("prompt", ""))
+            seed = int(told.get("seed", seed))
+        prompt = prompt or "a plan"
+    if chosen.loop:
+        options["loop"] = True
+    if chosen.stems:
+        options["stems"] = True
+    engine = Composer.manifest
+    duration_s = chosen.duration
+    if duration_s is None:
+        asked_s = understand(prompt).length_s or engine.default_duration_s
+        duration_s = min(engine.max_duration_s, max(engine.min_duration_s, asked_s))
+    seed = seed if chosen.seed is None else chosen.seed
+    return Parameters(prompt, "", duration_s, seed, options)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 from services.inference.engines.composer.harmony import lead_voices, spell
@@ -33,34 +34,60 @@ _WRITERS: dict[str, Callable[[Scene], list[Event]]] = {
 
 
 def compose(plan: Plan, streams: Streams) -> Score:
-    """Write the whole score, with a last chord that rings out after the last bar."""
+    """Write the whole score; a piece that is no loop ends on a last chord that rings out."""
     clock = Clock(plan)
     melodist = Melodist(plan, streams)
     score = Score()
     for index, section in enumerate(plan.sections):
-        spans = section_spans(plan, section)
-        following = plan.sections[index + 1].kind if index + 1 < len(plan.sections) else ""
+        name = (section.kind, section.repeat)
+        spans = section_spans(plan, section, streams.layer("harmony", "section", *name))
+        following = _next_kind(plan, index)
         written: dict[str, list[Note]] = {}
         for part in section.parts:
-            scene = Scene(
-                plan,
-                section,
-                spans,
-                streams.layer("score", part, section.kind, section.repeat),
-                following,
-            )
+            rng = streams.layer(part, "score", *name)
+            scene = Scene(plan, section, spans, rng, following)
             events = melodist.write(scene) if part == "lead" else _WRITERS[part](scene)
+            events = _with_gaps(events, scene, part)
             if index == 0 and part == "chords":
                 events = _from_the_start(events, scene)
-            hand = streams.layer("hand", part, index)
+            hand = streams.layer(part, "hand", index)
             written[part] = to_notes(events, plan, section, clock, hand)
-        if following == "B" and section.kind != "B" and "drums" in plan.parts:
+        last = index == len(plan.sections) - 1
+        if following == "B" and section.kind != "B" and "drums" in plan.parts and not last:
             end = clock.frame(section.start_bar + section.bars, 0.0)
             written.setdefault("drums", []).extend(_transition(plan, end))
         score.sections.append(written)
-    for part, notes in _ending(plan, clock).items():
-        score.sections[-1].setdefault(part, []).extend(notes)
+    if not plan.loop:
+        for part, notes in _ending(plan, clock).items():
+            score.sections[-1].setdefault(part, []).extend(notes)
     return score
+
+
+def _next_kind(plan: Plan, index: int) -> str:
+    if index + 1 < len(plan.sections):
+        return plan.sections[index + 1].kind
+    return plan.sections[0].kind if plan.loop else ""
+
+
+def _with_gaps(events: list[Event], scene: Scene, part: str) -> list[Event]:
+    """Leave out what a part that enters late, or rests before a chorus, does not play."""
+    section, bar_beats = scene.section, scene.plan.bar.beats
+    start = (section.bars // 2) * bar_beats if part in section.late else 0.0
+    stop = scene.beats
+    if part in ("drums", "bass"):
+        stop -= min(section.rest_beats, scene.beats / 2)
+    kept = (
+        [
+            event
+            if event.beat + event.beats <= stop
+            else dataclasses.replace(event, beats=min(event.beats, stop - event.beat))
+            for event in events
+            if start - 1e-9 <= event.beat < stop - 1e-9
+        ]
+        if start or stop < scene.beats
+        else events
+    )
+    return kept or events[:1]
 
 
 def _from_the_start(events: list[Event], scene: Scene) -> list[Event]:
@@ -88,6 +115,8 @@ def _ending(plan: Plan, clock: Clock) -> dict[str, list[Note]]:
     tones = max(3, min(4, plan.profile.chord_tones))
     chord = spell(0, plan.tonic, plan.mode, tones)
     voicing = lead_voices([chord], low=53, high=77, voices=4)[0]
+    if plan.profile.form != "drift" and plan.profile.chord_tones <= 4:
+        voicing = (voicing[0] - 12, *voicing)  # a wide last chord
     root = 36 + (chord.root - 36) % 12
     level = 0.45 + 0.35 * plan.energy
     notes: dict[str, list[Note]] = {}

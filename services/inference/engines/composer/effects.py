@@ -110,11 +110,12 @@ class Wow:
 
     _LONGEST = 400
 
-    def __init__(self, cents: float, hz: float = 0.55) -> None:
+    def __init__(self, cents: float, hz: float = 0.55, period_s: float | None = None) -> None:
         # A sine of this depth bends the pitch by `cents` at its steepest.
         speed = 2.0 ** (cents / 1200.0) - 1.0
         self._depth = min(190.0, speed * SAMPLE_RATE_HZ / (2.0 * math.pi * hz))
-        self._hz = hz
+        self._hz = in_time(hz, period_s)
+        self._flutter_hz = in_time(hz * 2.73, period_s)
         self._past = np.zeros((2, self._LONGEST), np.float32)
 
     def __call__(self, block: Floats, start: int) -> Floats:
@@ -124,7 +125,7 @@ class Wow:
         self._past = joined[:, -self._LONGEST :]
         at = np.arange(frames) + start
         sway = sine(at * (self._hz / SAMPLE_RATE_HZ)) * 0.8
-        sway += sine(at * (self._hz * 2.73 / SAMPLE_RATE_HZ)) * 0.2
+        sway += sine(at * (self._flutter_hz / SAMPLE_RATE_HZ)) * 0.2
         places = np.arange(frames) + (self._LONGEST - 200.0) + sway * self._depth
         whole = places.astype(np.int64)
         part = (places - whole).astype(np.float32)
@@ -146,6 +147,11 @@ class Amplifier:
         block = np.concatenate((block[:1], self._second_take(block[1:] * np.float32(0.8))))
         pushed = saturate(self._before(block) * np.float32(4.0), self._drive)
         return self._speaker(pushed * np.float32(0.16))
+
+
+def in_time(hz: float, period_s: float | None) -> float:
+    """Return a slow frequency near `hz`; whole cycles in `period_s`, if there is one."""
+    return hz if period_s is None else max(1, round(hz * period_s)) / period_s
 
 
 def decibels(gain_db: float) -> float:

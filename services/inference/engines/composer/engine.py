@@ -1,65 +1,26 @@
-"""The composer as an engine: runs the layers in order, reports, and writes the mix."""
+"""The composer as an engine: reads what is asked for, plans, performs, and tells."""
 
 from __future__ import annotations
 
-import time
+import dataclasses
 from pathlib import Path
+from typing import Any
 
-from musicgen.audio.codecs import AudioWriter, Format
-from musicgen.engine.base import MIX_FILE, Engine, Generation, Manifest, Parameters, Report
+from musicgen.engine.base import Engine, Generation, Manifest, Parameters, Report
 from musicgen.errors import InvalidField, InvalidPrompt
-from musicgen.progress import Progress, ProgressMeter, Stage
-from services.inference.engines.composer.compose import compose
 from services.inference.engines.composer.form import body
-from services.inference.engines.composer.master import Master, block_count
-from services.inference.engines.composer.mix import Channel, Desk, balance_gain, mix, mix_blocks
-from services.inference.engines.composer.options import SCHEMA, read_options
+from services.inference.engines.composer.options import SCHEMA, Options, read_options
+from services.inference.engines.composer.performance import perform
 from services.inference.engines.composer.plan import SAMPLE_RATE_HZ, Plan, make_plan
+from services.inference.engines.composer.plan_json import plan_from_json, plan_to_json
 from services.inference.engines.composer.prompt import Understanding, understand
-from services.inference.engines.composer.render import Band, Stem
-from services.inference.engines.composer.score import Clock, Score
-from services.inference.engines.composer.streams import Streams
-from services.inference.engines.composer.synth.tables import Floats
+from services.inference.engines.composer.score import Clock
+from services.inference.engines.composer.sounds.bank import Bank, BankUnusable, installed
+from services.inference.engines.composer.streams import Streams, digest_of
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 
-_BALANCE_BARS = 8
-_REPORT_EVERY_S = 0.1
-_CHANNEL_FRAMES = 1 << 17
 _UNSUNG = ("lyrics (the composer does not sing)",)
-_WEIGHTS = {
-    "composing": 1.0,
-    "balancing": 30.0,
-    "rendering": 30.0,
-    "mixing": 22.0,
-    "mastering": 25.0,
-}
-"""Measured share of each stage in the work of a one-minute piece."""
-
-
-class _Reporter:
-    """Passes progress on, and repeats it while a step takes long so that a cancel acts."""
-
-    def __init__(self, meter: ProgressMeter, report: Report) -> None:
-        self._meter = meter
-        self._report = report
-        self._last: Progress | None = None
-        self._sent_s = 0.0
-
-    def _send(self, progress: Progress) -> None:
-        self._last = progress
-        self._sent_s = time.monotonic()
-        self._report(progress)
-
-    def enter(self, stage: str) -> None:
-        self._send(self._meter.enter(stage))
-
-    def advance(self, detail: str = "") -> None:
-        self._send(self._meter.advance(detail=detail))
-
-    def alive(self) -> None:
-        if self._last and time.monotonic() - self._sent_s > _REPORT_EVERY_S:
-            self._send(self._last)
 
 
 class Composer(Engine):
@@ -96,9 +57,11 @@ class Composer(Engine):
             )
         options = read_options(parameters.options)
         heard = understand(parameters.prompt)
-        streams = Streams(parameters.seed, parameters.prompt)
-        plan = make_plan(parameters.prompt, heard, options, parameters.duration_s, streams)
-        lufs = _perform(plan, streams, scratch / MIX_FILE, report)
+        plan, unused = _plan(parameters, heard, options)
+        streams = plan.streams(parameters.seed)
+        bank, sounds = _sounds()
+        lufs = perform(plan, streams, bank, scratch, report, stems=options.stems)
+        sung = _UNSUNG[: bool(parameters.lyrics.strip())]
         return Generation(
             title=plan.title,
             genre=plan.profile.label,
@@ -106,12 +69,51 @@ class Composer(Engine):
             musical_key=plan.key,
             loop_frames=_loop_frames(plan),
             decisions={
-                "plan": plan.to_json(),
+                "plan": plan_to_json(plan),
                 "understood": understood(heard),
-                "ignored": [*heard.ignored, *_UNSUNG[: bool(parameters.lyrics.strip())]],
+                "ignored": [*heard.ignored, *unused, *sung],
+                "length": _length_told(plan, parameters.duration_s, heard),
                 "loudness_lufs": round(lufs, 2),
+                "sounds": sounds,
             },
         )
+
+
+def _plan(parameters: Parameters, heard: Understanding, options: Options) -> tuple[Plan, list[str]]:
+    """Make the plan, or read the one that was given; and say which wishes it overrules."""
+    if options.plan is None:
+        words = digest_of(parameters.prompt)
+        streams = Streams(parameters.seed, words, options.seeds)
+        return make_plan(parameters.prompt, heard, options, parameters.duration_s, streams), []
+    plan = plan_from_json(options.plan)
+    changes: dict[str, Any] = {"seeds": {**plan.seeds, **options.seeds}}
+    if options.tempo_bpm is not None:
+        changes["tempo_bpm"] = options.tempo_bpm
+    if options.tonic is not None:
+        changes["tonic"] = options.tonic
+    if options.mode is not None:
+        changes["mode"] = options.mode
+    if options.texture is not None:
+        changes["texture"] = "" if options.texture == "none" else options.texture
+    overruled = {"genre", "metre", "energy", "instruments", "without", "loop"}
+    unused = sorted(overruled & set(parameters.options))
+    told = [f"options.{name} (the plan decides it)" for name in unused]
+    return dataclasses.replace(plan, **changes), told
+
+
+def _length_told(plan: Plan, asked_s: float, heard: Understanding) -> dict[str, object]:
+    """What became of the length that was asked for."""
+    made_s = plan.duration_frames / SAMPLE_RATE_HZ
+    told: dict[str, object] = {
+        "asked_s": asked_s, "made_s": round(made_s, 4), "bars": plan.bars, "loop": plan.loop,
+    }  # fmt: skip
+    if plan.loop:
+        told["note"] = (
+            f"A loop of exactly {plan.bars} bars at {plan.tempo_bpm:g} bpm: {made_s:.2f} s."
+        )
+    elif heard.length_s is not None and abs(heard.length_s - made_s) > 0.5:
+        told["note"] = f"The prompt says {heard.length_s:g} s; the length asked for wins."
+    return told
 
 
 def understood(heard: Understanding) -> dict[str, object]:
@@ -119,115 +121,28 @@ def understood(heard: Understanding) -> dict[str, object]:
     values: dict[str, object] = {}
     for name in heard.__dataclass_fields__:
         value = getattr(heard, name)
-        if name != "ignored" and value not in (None, (), {}, 0.0, False):
+        if name != "ignored" and value not in (None, (), {}, 0.0, False, ""):
             values[name] = list(value) if isinstance(value, tuple) else value
+    if heard.corrected:
+        values["corrected"] = dict(heard.corrected)
     if heard.tonic == 0:
         values["tonic"] = 0
     return values
 
 
+def _sounds() -> tuple[Bank | None, dict[str, str]]:
+    """The recorded sounds, if there are any, and what the decisions say of them."""
+    try:
+        bank = installed()
+    except BankUnusable as problem:
+        return None, {"bank": "", "note": f"{problem} Synthesised voices play instead."}
+    return bank, {"bank": bank.digest}
+
+
 def _loop_frames(plan: Plan) -> tuple[int, int] | None:
-    """Whole bars without intro and outro; None for a piece that is cut within a bar."""
+    """All of a loop; else whole bars without intro and outro, None where a bar is cut."""
+    if plan.loop:
+        return 0, plan.duration_frames
     clock = Clock(plan)
     start, end = (clock.frame(bar, 0.0) for bar in body(plan.sections))
     return (start, end) if start < end <= plan.duration_frames else None
-
-
-def _perform(plan: Plan, streams: Streams, path: Path, report: Report) -> float:
-    """Compose, render, mix, master and write; returns the loudness in LUFS."""
-    steps = {
-        "composing": 1,
-        "balancing": len(plan.parts),
-        "rendering": sum(len(section.parts) for section in plan.sections),
-        "mixing": mix_blocks(plan.duration_frames),
-        "mastering": 3 * block_count(plan.duration_frames),
-    }
-    stages = [Stage(name, count, _WEIGHTS[name]) for name, count in steps.items()]
-    progress = _Reporter(ProgressMeter(stages), report)
-
-    progress.enter("composing")
-    score = compose(plan, streams)
-    progress.advance(f"{score.note_count()} notes, {len(plan.sections)} sections")
-    desk = _Recording(plan, streams, score, progress).record()
-    progress.enter("mixing")
-    for _ in mix(desk, plan, streams, progress.alive):
-        progress.advance()
-    progress.enter("mastering")
-    master = Master(desk.dry, plan, progress.alive)
-    for _ in master.shape_tone():
-        progress.advance()
-    for _ in master.measure():
-        progress.advance()
-    with AudioWriter(
-        path, Format.WAV, SAMPLE_RATE_HZ, 2, bits=24, expected_frames=plan.duration_frames
-    ) as writer:
-        for block in master.blocks():
-            writer.write(block.T)
-            progress.advance()
-    return master.lufs
-
-
-class _Recording:
-    """Plays the score through the desk's channels: first a trial for the balance, then all."""
-
-    def __init__(self, plan: Plan, streams: Streams, score: Score, progress: _Reporter) -> None:
-        self._plan = plan
-        self._score = score
-        self._progress = progress
-        self._clock = Clock(plan)
-        self._band = Band(plan, streams)
-        self._desk = Desk.for_piece(plan.duration_frames, score)
-
-    def record(self) -> Desk:
-        """Render every section of every part."""
-        plan, progress = self._plan, self._progress
-        progress.enter("balancing")
-        channels = {part: self._balanced_channel(part) for part in plan.parts}
-        progress.enter("rendering")
-        stems = {part: Stem(part, self._band) for part in plan.parts}
-        for index, section in enumerate(plan.sections):
-            start, end = self._bounds(index)
-            for part, instrument in plan.parts.items():
-                if end > start:
-                    notes = self._score.sections[index].get(part, [])
-                    stem = stems[part].render(notes, start, end, progress.alive)
-                    self._send_through(channels[part], stem, start)
-                if part in section.parts:
-                    name = "drums" if part == "drums" else instrument.replace("_", " ")
-                    place = f"section {index + 1} of {len(plan.sections)} ({section.kind})"
-                    progress.advance(f"{place}: {name}")
-        return self._desk
-
-    def _send_through(self, channel: Channel, stem: Floats, start: int) -> None:
-        for first in range(0, stem.shape[1], _CHANNEL_FRAMES):
-            self._progress.alive()
-            block = channel(stem[:, first : first + _CHANNEL_FRAMES], start + first)
-            self._desk.add(block, start + first, channel.send)
-
-    def _bounds(self, index: int) -> tuple[int, int]:
-        """Frames of a section, end exclusive; the last one has the ring-out too."""
-        plan, section = self._plan, self._plan.sections[index]
-        start = min(plan.duration_frames, self._clock.frame(section.start_bar, 0.0))
-        if index == len(plan.sections) - 1:
-            return start, plan.duration_frames
-        end = self._clock.frame(section.start_bar + section.bars, 0.0)
-        return start, min(plan.duration_frames, end)
-
-    def _balanced_channel(self, part: str) -> Channel:
-        """Set a part's gain from a few bars of the section where it plays strongest."""
-        plan = self._plan
-        channel = Channel(part, plan, self._desk.kicks)
-        playing = [i for i, section in enumerate(plan.sections) if part in section.parts]
-        if playing:
-            loudest = max(playing, key=lambda i: (plan.sections[i].energy, -i))
-            section = plan.sections[loudest]
-            start, end = self._bounds(loudest)
-            last_bar = section.start_bar + min(section.bars, _BALANCE_BARS)
-            end = min(end, max(start + SAMPLE_RATE_HZ, self._clock.frame(last_bar, 0.0)))
-            score = self._score.sections[loudest].get(part, [])
-            notes = [note for note in score if note.start_frame < end]
-            trial = Stem(part, self._band).render(notes, start, end, self._progress.alive)
-            strip = Channel(part, plan, self._desk.kicks)
-            channel.gain = balance_gain(part, plan, strip(trial, start))
-        self._progress.advance(plan.parts[part].replace("_", " "))
-        return channel

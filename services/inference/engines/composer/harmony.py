@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from services.inference.engines.composer.clarity import key_margin
 from services.inference.engines.composer.profiles import Profile
 from services.inference.engines.composer.streams import Streams, pick, weighted
 from services.inference.engines.composer.theory import SCALES, is_dark, spelling
 
 CHORDS_PER_LOOP = 4
+_DRAWS = 12
+_PLAIN = 0.06
+"""By how much a key must fit its chords better than any other one."""
 
 _PHRASES = ("T S T D", "T T S D", "T S D T", "T M S D", "T D S S", "T M S S", "T S S D")
 """Sequences of functions: tonic, mediant, subdominant, dominant."""
@@ -100,7 +105,7 @@ def chord_name(chord: Chord) -> str:
 def choose_progressions(profile: Profile, mode: str, streams: Streams) -> dict[str, Progression]:
     """Choose chords for the kinds of section. All begin on the tonic, so the key is plain.
 
-    The intro takes the first half of A's loop, the break B's colours, the outro A's.
+    `LOOP_OF_KIND` says which section takes which.
     """
     verse = _progression(profile, mode, streams.layer("harmony", "A"))
     chorus = verse
@@ -109,10 +114,70 @@ def choose_progressions(profile: Profile, mode: str, streams: Streams) -> dict[s
         chorus = _progression(profile, mode, rng)
         if chorus.degrees != verse.degrees:
             break
-    return {"intro": verse, "A": verse, "B": chorus, "break": chorus, "outro": verse}
+    bridge = _progression(profile, mode, streams.layer("harmony", "C"))
+    return {"A": verse, "B": chorus, "C": bridge}
+
+
+LOOP_OF_KIND = {
+    "intro": "A", "A": "A", "build": "A", "B": "B", "C": "C", "break": "C", "outro": "A",
+}  # fmt: skip
+"""Kind of section → the progression it plays."""
+
+
+def develop(
+    progression: Progression, count: int, mode: str, repeat: int, rng: np.random.Generator
+) -> list[tuple[int, bool]]:
+    """Return `count` chords (degree, raised): the loop, developed so that the key is plain.
+
+    Every second time round closes on the tonic; the last chord of a section leads on; a
+    section heard before may exchange a chord for its neighbour a third away.
+    """
+    size = len(progression.degrees)
+    chords: list[tuple[int, bool]] = []
+    for turn in range(math.ceil(count / size)):
+        loop = list(zip(progression.degrees, progression.raised, strict=True))
+        if (repeat or turn >= 2) and rng.random() < 0.6:
+            place = int(rng.integers(1, size - 1))
+            degree = loop[place][0]
+            other = (degree + (5 if rng.random() < 0.5 else 2)) % 7
+            if other != 0:
+                loop[place] = (_avoid_diminished(other, mode), False)
+        closes = turn % 2 == 1
+        if closes and turn * size + size < count:
+            loop[-2:] = [(_leading(mode, rng), False), (0, False)]
+        chords += loop
+    chords = chords[:count]
+    if count >= size:
+        raised = mode == "minor" and any(progression.raised)
+        chords[-1] = (4, True) if raised else (_leading(mode, rng), False)
+    return chords
+
+
+def _leading(mode: str, rng: np.random.Generator) -> int:
+    """A chord that wants to go to the tonic, in the colour of the mode."""
+    usual = {"major": (4, 4, 3), "minor": (4, 4, 6), "dorian": (3, 4), "phrygian": (1, 6),
+             "lydian": (4, 1), "mixolydian": (6, 3)}  # fmt: skip
+    return pick(rng, usual[mode])
 
 
 def _progression(profile: Profile, mode: str, rng: np.random.Generator) -> Progression:
+    """Draw progressions until one tells its key plainly; else take the plainest drawn."""
+    best: tuple[float, Progression] | None = None
+    for _ in range(_DRAWS):
+        drawn = _drawn(profile, mode, rng)
+        once, dark = drawn.chords(0, mode), is_dark(mode)
+        # What is heard: the loop, and the loop closing on the tonic.
+        heard = [chord.pitch_classes for chord in (*once, *once[:2], once[0])]
+        margin = key_margin(heard, 0, minor=dark)
+        if margin > _PLAIN:
+            return drawn
+        if best is None or margin > best[0]:
+            best = margin, drawn
+    assert best is not None  # noqa: S101  # at least one is drawn
+    return best[1]
+
+
+def _drawn(profile: Profile, mode: str, rng: np.random.Generator) -> Progression:
     if profile.loops and rng.random() >= profile.grammar:
         degrees = tuple(int(step) - 1 for step in pick(rng, profile.loops).split())
         degrees = tuple(_avoid_diminished(degree, mode) for degree in degrees)

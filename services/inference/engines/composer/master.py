@@ -27,6 +27,8 @@ GROUP_FRAMES = 64
 BLOCK_FRAMES = HOP_FRAMES * 40
 _RELEASE_S = 0.09
 _TAPS = 12
+_JOIN_FRAMES = 2048
+"""Over how long a loop's gain glides into that of its start."""
 _MAX_OVERSHOOT = 1.7
 """How far a true peak is taken to exceed its samples at most."""
 
@@ -37,12 +39,21 @@ def block_count(frames: int) -> int:
 
 
 class Master:
-    """Masters a mix of shape [2, frames] in place; call the three passes in order."""
+    """Masters a mix of shape [2, lead + frames + tail] in place; call the three passes in order.
 
-    def __init__(self, mix: Floats, plan: Plan, alive: Alive) -> None:
+    `lead` and what follows the frames are a loop's end and start once more: they are heard
+    by the filters and the limiter, so that the join is like any other place, and not written.
+    """
+
+    def __init__(
+        self, mix: Floats, plan: Plan, alive: Alive, *, lead: int = 0, frames: int | None = None
+    ) -> None:
         self._alive = alive
         self._mix = mix
         self._plan = plan
+        self._lead = lead
+        self._frames = mix.shape[1] - lead if frames is None else frames
+        self._joins = lead > 0
         self._gain = 1.0
         self._envelope: Doubles = np.ones(1)
         self.lufs = 0.0
@@ -52,7 +63,8 @@ class Master:
 
     def shape_tone(self) -> Iterator[None]:
         """First pass: shelves that bring highs and lows to where the family has them."""
-        low_db, air_db = _tone_correction(self._mix, self._plan)
+        heard = self._mix[:, self._lead : self._lead + self._frames]
+        low_db, air_db = _tone_correction(heard, self._plan)
         shelves = Filter(low_shelf(130.0, low_db), high_shelf(4200.0, air_db))
         for start in self._starts():
             block = self._mix[:, start : start + BLOCK_FRAMES]
@@ -66,7 +78,9 @@ class Master:
         for energy in hop_energies(blocks):
             energies.append(energy)
             yield
-        hops = np.concatenate(energies)
+        skipped = self._lead // HOP_FRAMES
+        hops = np.concatenate(energies)[skipped : skipped + self._frames // HOP_FRAMES]
+        first_group = self._lead // GROUP_FRAMES
         wanted = TARGET_LUFS
         raw = integrated_lufs(hops)
         peaks = _group_peaks(self._mix, self._alive)
@@ -77,7 +91,7 @@ class Master:
         for _ in range(4):
             self._gain = 10.0 ** (gain_db / 20.0)
             self._envelope = _limiter_curve(refined * self._gain, ceiling)
-            self.lufs = integrated_lufs(hops * _hop_gain(self._envelope, len(hops)))
+            self.lufs = integrated_lufs(hops * _hop_gain(self._envelope[first_group:], len(hops)))
             self.lufs += gain_db
             if abs(wanted - self.lufs) < 0.05 or raw <= -70.0:
                 break
@@ -86,20 +100,28 @@ class Master:
 
     def blocks(self) -> Iterator[Floats]:
         """Third pass: yield the finished blocks, shape [2, frames]."""
-        ramp = np.arange(GROUP_FRAMES) / GROUP_FRAMES
-        padded = np.concatenate((self._envelope[:1], self._envelope, self._envelope[-1:]))
-        half = GROUP_FRAMES // 2
-        for start in self._starts():
-            block = self._mix[:, start : start + BLOCK_FRAMES]
-            frames = block.shape[1]
-            # The curve's points stand in the middle of their groups.
-            first = start // GROUP_FRAMES
-            groups = math.ceil(frames / GROUP_FRAMES) + 1
-            points = padded[first : first + groups + 1]
-            points = np.pad(points, (0, groups + 1 - len(points)), mode="edge")
-            curve = (points[:-1, None] + (points[1:] - points[:-1])[:, None] * ramp).ravel()
-            gain = curve[half : half + frames] * self._gain
-            yield block * gain.astype(np.float32)
+        end = self._lead + self._frames
+        blend = min(_JOIN_FRAMES, self._frames // 2)
+        for start in range(self._lead, end, BLOCK_FRAMES):
+            stop = min(end, start + BLOCK_FRAMES)
+            gain = self._curve(start, stop)
+            if self._joins and stop > end - blend:
+                # The limiter's groups lie elsewhere in the next cycle: glide over to them.
+                first = max(start, end - blend)
+                share = (np.arange(first, stop) - (end - blend) + 1.0) / blend
+                coming = self._curve(first - self._frames, stop - self._frames)
+                gain[first - start :] += (coming - gain[first - start :]) * share
+            yield self._mix[:, start:stop] * (gain * self._gain).astype(np.float32)
+
+    def _curve(self, start: int, stop: int) -> Doubles:
+        """The limiter's gain of each frame; the points stand in the middle of their groups."""
+        first = start // GROUP_FRAMES
+        places = np.arange(start - first * GROUP_FRAMES, stop - first * GROUP_FRAMES)
+        places += GROUP_FRAMES // 2
+        groups = places // GROUP_FRAMES
+        points = np.pad(self._envelope, (1, 2), mode="edge")[first:][: int(groups[-1]) + 2]
+        share = (places % GROUP_FRAMES) / GROUP_FRAMES
+        return np.asarray(points[groups] + (points[groups + 1] - points[groups]) * share)
 
 
 def _tone_correction(mix: Floats, plan: Plan) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from services.inference.engines.composer.effects import (
     Widener,
     Wow,
     decibels,
+    in_time,
 )
 from services.inference.engines.composer.loudness import (
     HOP_FRAMES,
@@ -89,9 +90,12 @@ class Channel:
             rows = (highpass(32.0),)  # one piano, whole
         self._eq = Filter(*rows)
         self._widener = Widener(*_WIDTHS[part]) if part in _WIDTHS else None
-        self._tremolo = Tremolo(4.6, 0.22) if instrument == "electric_piano" else None
+        period_s = plan.duration_frames / SAMPLE_RATE_HZ if plan.loop else None
+        self._tremolo = (
+            Tremolo(in_time(4.6, period_s), 0.22) if instrument == "electric_piano" else None
+        )
         sways = profile.wow_cents and part in ("chords", "lead", "pad")
-        self._wow = Wow(profile.wow_cents) if sways else None
+        self._wow = Wow(profile.wow_cents, period_s=period_s) if sways else None
         self._ducker = None
         if kicks and profile.sidechain_db and part != "drums":
             depth = profile.sidechain_db * (0.45 if part == "lead" else 1.0)
@@ -125,30 +129,58 @@ class Channel:
         return block * np.float32(self.gain)
 
 
+LEAD_FRAMES = 120 * HOP_FRAMES
+"""How much of a loop's end is played before its start, so that all tails are there."""
+
+TAIL_FRAMES = 2 * HOP_FRAMES
+"""How much of a loop's start follows its end, for what the limiter sees ahead."""
+
+
 @dataclass(slots=True)
 class Desk:
-    """The sums while rendering: `dry` and `send`, shape [2, frames] of the whole piece."""
+    """The sums while rendering: `dry` and `send`, shape [2, lead + frames + tail].
+
+    Only a loop has a lead (the end of the cycle before) and a tail (the start of the next).
+    """
 
     dry: Floats
     send: Floats
+    frames: int
+    lead: int = 0
     kicks: list[int] = field(default_factory=list)
 
     @classmethod
-    def for_piece(cls, frames: int, score: Score) -> Desk:
+    def for_piece(cls, plan: Plan, score: Score) -> Desk:
         """An empty desk that knows when the kick drum plays."""
+        frames = plan.duration_frames
+        lead, tail = (LEAD_FRAMES, TAIL_FRAMES) if plan.loop else (0, 0)
         kicks = sorted(
-            note.start_frame
+            note.start_frame - cycle * frames
             for parts in score.sections
             for note in parts.get("drums", [])
             if note.sound == "kick"
+            for cycle in range(1 + math.ceil(lead / frames))
         )
-        return cls(np.zeros((2, frames), np.float32), np.zeros((2, frames), np.float32), kicks)
+        size = lead + frames + tail
+        empty = np.zeros((2, size), np.float32), np.zeros((2, size), np.float32)
+        return cls(*empty, frames, lead, kicks)
 
     def add(self, block: Floats, start: int, send: float) -> None:
-        """Add a channel's stretch."""
+        """Add a channel's stretch. `start` counts from the piece's start, less than 0 before."""
+        start += self.lead
         end = start + block.shape[1]
         self.dry[:, start:end] += block
         self.send[:, start:end] += block * np.float32(send)
+
+    def clear_send(self) -> None:
+        """Give the memory of the send back, once the room has heard it."""
+        self.send = np.zeros((2, 0), np.float32)
+
+    def join(self) -> None:
+        """Let the start of a loop follow its end."""
+        end = self.lead + self.frames
+        places = self.lead + np.arange(self.dry.shape[1] - end) % self.frames
+        self.dry[:, end:] = np.take(self.dry, places, axis=1)
 
 
 def balance_gain(part: str, plan: Plan, block: Floats) -> float:
@@ -162,15 +194,18 @@ def balance_gain(part: str, plan: Plan, block: Floats) -> float:
     return min(30.0, decibels(target - lufs))
 
 
-def mix_blocks(frames: int) -> int:
-    """How many blocks `mix` takes for a piece."""
-    return math.ceil(frames / BLOCK_FRAMES)
+def mix_blocks(desk_frames: int) -> int:
+    """How many blocks `mix` takes for a desk's lead and frames."""
+    return math.ceil(desk_frames / BLOCK_FRAMES)
 
 
-def mix(desk: Desk, plan: Plan, streams: Streams, alive: Alive) -> Iterator[None]:
-    """Add room and texture into `desk.dry`, block by block; lows to the middle, fades."""
+def mix(desk: Desk, plan: Plan, streams: Streams, alive: Alive) -> Iterator[tuple[int, Floats]]:
+    """Add room and texture into `desk.dry`, block by block; lows to the middle, fades.
+
+    Yields what was added, and from which frame of the piece on.
+    """
     profile = plan.profile
-    frames = desk.dry.shape[1]
+    frames = desk.lead + desk.frames
     dark = profile.air_db < -21.0
     reverb_s = profile.reverb_s * (1.0 + 0.3 * max(0.0, 0.4 - plan.energy))
     room = Room(make_room(reverb_s, streams.layer("room"), dark=dark))
@@ -178,7 +213,7 @@ def mix(desk: Desk, plan: Plan, streams: Streams, alive: Alive) -> Iterator[None
     bed = None
     if plan.texture:
         bed = make_texture(plan.texture, streams.layer("texture"))
-        bed *= np.float32(decibels(LEVELS_DB[plan.texture] - 14.0))
+        bed *= np.float32(decibels(LEVELS_DB[plan.texture] + profile.texture_db - 14.0))
     alive()
     low_cut = Filter(highpass(120.0), highpass(120.0), channels=1)
     tone = Filter(
@@ -189,16 +224,39 @@ def mix(desk: Desk, plan: Plan, streams: Streams, alive: Alive) -> Iterator[None
     )
     for start in range(0, frames, BLOCK_FRAMES):
         end = min(frames, start + BLOCK_FRAMES)
-        block = desk.dry[:, start:end] + room(desk.send[:, start:end])
+        added = room(desk.send[:, start:end])
         if bed is not None:
-            block += looped(bed, start, end - start)
-        block = tone(block)
+            period = desk.frames if plan.loop else 0
+            added += _bed(bed, start - desk.lead, end - start, period)
+        block = tone(desk.dry[:, start:end] + added)
         middle = (block[0] + block[1]) * np.float32(0.5)
         side = low_cut((block[:1] - block[1:]) * np.float32(0.5))[0]
         desk.dry[0, start:end] = middle + side
         desk.dry[1, start:end] = middle - side
-        yield
-    _fade(desk.dry, plan)
+        yield start - desk.lead, added
+    if plan.loop:
+        desk.join()
+    else:
+        _fade(desk.dry, plan)
+
+
+_BED_BLEND_FRAMES = 2 * SAMPLE_RATE_HZ
+
+
+def _bed(bed: Floats, start: int, frames: int, period: int) -> Floats:
+    """Return the texture from a frame on; in a loop of `period` frames its end joins its start."""
+    if not period:
+        return looped(bed, start, frames)
+    places = np.arange(start, start + frames) % period
+    found: Floats = np.take(bed, places % bed.shape[1], axis=1)
+    size = min(_BED_BLEND_FRAMES, period // 2)
+    late = np.flatnonzero(places >= period - size)
+    if len(late):
+        # What comes before the bed's first frame grows in while the rest goes.
+        share = ((places[late] - (period - size) + 0.5) / size).astype(np.float32)
+        coming = np.take(bed, (places[late] - period) % bed.shape[1], axis=1)
+        found[:, late] = found[:, late] * np.sqrt(1.0 - share) + coming * np.sqrt(share)
+    return found
 
 
 def _fade(samples: Floats, plan: Plan) -> None:

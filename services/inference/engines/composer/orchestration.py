@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.inference.engines.composer.form import Section
+from services.inference.engines.composer.form import Section, curve_factor
 from services.inference.engines.composer.options import Options
 from services.inference.engines.composer.profiles import PARTS, PROFILES, Profile
 from services.inference.engines.composer.prompt import Understanding
@@ -43,6 +43,30 @@ PREFERRED_PARTS: dict[str, tuple[str, ...]] = {
     "synth_bass": ("bass",),
     "upright_bass": ("bass",),
     "electric_bass": ("bass",),
+    "fretless_bass": ("bass",),
+    "slap_bass": ("bass",),
+    "church_organ": ("pad", "chords"),
+    "accordion": ("lead", "chords"),
+    "harmonica": ("lead",),
+    "steel_guitar": ("chords", "arp", "lead"),
+    "jazz_guitar": ("chords", "lead"),
+    "banjo": ("arp", "chords", "lead"),
+    "sitar": ("lead", "arp"),
+    "koto": ("arp", "lead"),
+    "harpsichord": ("chords", "arp", "lead"),
+    "celesta": ("arp", "lead"),
+    "glockenspiel": ("lead", "arp"),
+    "music_box": ("arp", "lead"),
+    "xylophone": ("arp", "lead"),
+    "steel_drums": ("lead", "arp"),
+    "pizzicato": ("arp", "chords"),
+    "cello": ("lead", "pad"),
+    "voice": ("pad", "lead"),
+    "french_horn": ("lead", "pad"),
+    "trombone": ("lead",),
+    "muted_trumpet": ("lead",),
+    "oboe": ("lead",),
+    "pan_flute": ("lead",),
 }
 """Instrument that can be asked for → the parts it suits, best first."""
 
@@ -109,36 +133,127 @@ def _seats(asked: tuple[str, ...], banned: frozenset[str]) -> dict[str, str]:
 
 
 def cast_sections(
-    form: list[Section], parts: dict[str, str], energy: float, streams: Streams
+    form: list[Section], parts: dict[str, str], plan: Feel, streams: Streams
 ) -> list[Section]:
     """Say who plays in each section: layers enter one by one, and leave in the break."""
     core = [part for part in ("chords", "arp", "pad", "lead", "bass", "drums") if part in parts]
+    bars = sum(section.bars for section in form)
     cast: list[Section] = []
     for index, section in enumerate(form):
-        absent = _resting(core, section, len(form), streams.layer("cast", index))
-        ordered = tuple(part for part in PARTS if part in core and part not in absent)
-        level = round(min(1.0, section.energy * (0.55 + 0.6 * energy)), 3)
-        cast.append(dataclasses.replace(section, parts=ordered, energy=level))
+        rng = streams.layer("form", index)
+        place = (section.start_bar + section.bars / 2) / bars
+        resting, late = _resting(core, section, len(form), rng)
+        if plan.curve in ("rising", "falling") and len(form) > 1:
+            resting, late = _on_the_curve(core, plan.curve, index / (len(form) - 1)), set()
+        factor = curve_factor(plan.curve, place, section.energy)
+        level = min(1.0, max(0.03, section.energy * factor * (0.55 + 0.6 * plan.energy)))
+        following = form[index + 1].kind if index + 1 < len(form) else ""
+        cast.append(
+            dataclasses.replace(
+                section,
+                parts=tuple(part for part in PARTS if part in core and part not in resting),
+                late=tuple(part for part in PARTS if part in late and part not in resting),
+                rest_beats=_rest_beats(section, following, plan, rng),
+                energy=round(level, 3),
+            )
+        )
     return cast
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Feel:
+    """What the cast of sections depends on besides the parts."""
+
+    energy: float
+    curve: str
+    form: str
+    bar_beats: float
+
+
+def _rest_beats(section: Section, following: str, feel: Feel, rng: np.random.Generator) -> float:
+    """How long drums and bass stop before a chorus."""
+    chance = 0.7 if section.kind == "build" else 0.35
+    drawn, long = rng.random(2)
+    if following != "B" or section.kind == "B" or feel.form == "drift" or section.bars < 2:
+        return 0.0
+    if drawn >= chance or feel.energy < 0.35:
+        return 0.0
+    return feel.bar_beats / 2 if long < 0.4 else feel.bar_beats / 4
+
+
+def _on_the_curve(core: Sequence[str], curve: str, place: float) -> set[str]:
+    """Return who rests while the piece grows (or shrinks) part by part."""
+    order = [part for part in ("pad", "chords", "bass", "arp", "drums", "lead") if part in core]
+    grown = place if curve == "rising" else 1.0 - place
+    playing = max(1, round(len(order) * (0.35 + 0.75 * grown)))
+    return set(order[playing:])
 
 
 def _resting(
     core: Sequence[str], section: Section, count: int, rng: np.random.Generator
-) -> set[str]:
-    """Return the parts that rest in a section; at least one part always plays."""
-    first, second = rng.random(2)
-    if count == 1 or len(core) == 1 or section.kind == "B":
-        return set()
+) -> tuple[set[str], set[str]]:
+    """Return the parts that rest in a section, and those that enter in its middle.
+
+    At least one part always plays, from the first bar on.
+    """
+    first, second = (bool(chance < 0.55) for chance in rng.random(2))
+    if count == 1 or len(core) == 1:
+        return set(), set()
     if len(core) <= 3:
         resting = {"intro": {"lead"}, "break": {core[-1]}}.get(section.kind, set())
-    elif section.kind == "intro":
-        resting = {"lead", "bass"} if first < 0.65 else {"lead"}
-        resting |= {"drums"} if second < 0.65 else set()
+        late: set[str] = set()
     elif section.kind == "A":
-        colours = [part for part in ("arp", "pad") if part in core]
-        resting = {colours[int(first * len(colours))]} if colours and section.repeat == 0 else set()
-    elif section.kind == "break":
-        resting = {"drums", "bass" if first < 0.5 else "arp"}
+        resting, late = _verse(core, section, first=first, second=second)
     else:
-        resting = {"lead", "arp"} if first < 0.5 else {"lead"}
-    return resting if set(core) - resting else set()
+        resting, late = _SECTION_CASTS.get(section.kind, _EVERYBODY)[2 * first + second]
+        late = late if section.bars >= 8 or section.kind == "intro" else set()
+    if not set(core) - resting - late:
+        return set(), set()
+    return resting, late & set(core)
+
+
+_Cast = tuple[set[str], set[str]]
+_EVERYBODY: tuple[_Cast, ...] = ((set(), set()),) * 4
+_SECTION_CASTS: dict[str, tuple[_Cast, ...]] = {
+    "intro": (
+        ({"lead"}, {"drums"}),
+        ({"lead"}, {"bass", "drums"}),
+        ({"lead", "drums"}, {"bass"}),
+        ({"lead", "arp"}, {"drums"}),
+    ),
+    "build": (
+        ({"bass", "pad"}, set()),
+        ({"bass", "lead"}, set()),
+        ({"bass"}, {"arp"}),
+        ({"bass", "lead"}, {"pad"}),
+    ),
+    "C": (
+        (set(), {"lead"}),
+        ({"arp"}, {"lead"}),
+        ({"pad"}, set()),
+        ({"arp"}, {"drums"}),
+    ),
+    "break": (
+        ({"drums", "arp"}, set()),
+        ({"drums", "bass"}, set()),
+        ({"drums"}, {"bass"}),
+        ({"drums", "lead"}, {"arp"}),
+    ),
+    "outro": (
+        ({"lead"}, set()),
+        ({"lead", "arp"}, set()),
+        ({"lead"}, set()),
+        ({"arp"}, set()),
+    ),
+}
+"""Kind of section → four ways of who rests and who enters in its middle."""
+
+
+def _verse(core: Sequence[str], section: Section, *, first: bool, second: bool) -> _Cast:
+    """A first verse holds a colour back; a later one lets the melody wait now and then."""
+    colours = [part for part in ("arp", "pad") if part in core]
+    long = section.bars >= 8
+    if colours and section.repeat == 0:
+        held = {colours[first % len(colours)]}
+        return (set(), held) if long else (held, set())
+    return set(), {"lead"} if long and section.repeat and second else set()

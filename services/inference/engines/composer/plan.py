@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
-from services.inference.engines.composer.form import Section, fit, sections
+from services.inference.engines.composer.form import Length, Section, fit, fit_loop, sections
 from services.inference.engines.composer.harmony import Progression, choose_progressions
 from services.inference.engines.composer.options import Options
-from services.inference.engines.composer.orchestration import cast_sections, choose_parts
+from services.inference.engines.composer.orchestration import Feel, cast_sections, choose_parts
 from services.inference.engines.composer.profiles import PROFILES, Profile
 from services.inference.engines.composer.prompt import Understanding
 from services.inference.engines.composer.streams import Streams, pick, weighted
@@ -27,7 +25,6 @@ class Plan:
     family: str
     accent: str
     """A second family the prompt named, or ""."""
-    duration_frames: int
     tempo_bpm: float
     tonic: int
     mode: str
@@ -41,12 +38,19 @@ class Plan:
     styles: dict[str, str]
     """Layer → pattern it plays: groove, bass, comping, arp."""
     texture: str
-    bars: int
-    ring_s: float
+    ring_frames: int
+    """Frames after the last bar; negative where the piece is cut within it, 0 in a loop."""
     sections: tuple[Section, ...]
     progressions: dict[str, Progression]
-    """Kind of section → its chords."""
+    """"A" (verse), "B" (chorus) and "C" (bridge) → their chords."""
     bars_per_chord: float
+    loop: bool = False
+    """Whether the end joins the start: no intro, no last chord, tails wrapped round."""
+    curve: str = ""
+    words: str = ""
+    """What stands for the prompt in the random streams; see streams.digest_of."""
+    seeds: dict[str, int] = field(default_factory=dict)
+    """Layer → a seed of its own, where it has one."""
 
     @property
     def profile(self) -> Profile:
@@ -63,19 +67,29 @@ class Plan:
         """The key's name."""
         return key_label(self.tonic, self.mode)
 
-    def to_json(self) -> dict[str, Any]:
-        """The plan as plain JSON values."""
-        values = dataclasses.asdict(self)
-        values["key"] = self.key
-        values["progressions"] = {
-            kind: list(chords.names(self.tonic, self.mode))
-            for kind, chords in self.progressions.items()
-        }
-        values["sections"] = [
-            {**dataclasses.asdict(section), "parts": list(section.parts)}
-            for section in self.sections
-        ]
-        return values
+    @property
+    def bars(self) -> int:
+        """Bars of all sections."""
+        return sum(section.bars for section in self.sections)
+
+    @property
+    def duration_frames(self) -> int:
+        """Length of the whole piece."""
+        return bar_frames(self.bars, self.bar.beats, self.tempo_bpm) + self.ring_frames
+
+    @property
+    def ring_s(self) -> float:
+        """How long the last chord rings after the last bar."""
+        return self.ring_frames / SAMPLE_RATE_HZ
+
+    def streams(self, seed: int) -> Streams:
+        """The random streams of this plan for a seed."""
+        return Streams(seed, self.words, self.seeds)
+
+
+def bar_frames(bars: int, beats: float, tempo_bpm: float) -> int:
+    """Length of some bars, rounded to a frame."""
+    return round(bars * beats * 60.0 / tempo_bpm * SAMPLE_RATE_HZ)
 
 
 def make_plan(
@@ -92,46 +106,59 @@ def make_plan(
     if tonic is None:
         tonic = int(streams.layer("plan", "tonic").integers(12))
     metre = options.metre or heard.metre or weighted(rng, profile.metres)
-    asked_bpm = options.tempo_bpm or heard.tempo_bpm
-    metre_pace = 0.64 if METRES[metre].division == 6 else 1.0  # a dotted beat is a long one
-    length = fit(
-        duration_s,
-        asked_bpm or float(round(metre_pace * _tempo(profile, heard, energy, streams))),
-        METRES[metre].beats,
-        fixed=asked_bpm is not None,
+    bar = METRES[metre]
+    length = _length(
+        profile, heard, options, duration_s=duration_s, bar=bar, energy=energy, streams=streams
     )
     parts = choose_parts(profile, heard, options, accent, streams)
-    texture = _texture(profile, heard, options)
-    form = cast_sections(sections(length.bars), parts, energy, streams)
-    bars_per_chord = pick(streams.layer("plan", "harmonic rhythm"), profile.bars_per_chord)
+    feel = Feel(energy, "" if options.loop else heard.curve, profile.form, bar.beats)
+    form = sections(length.bars, profile.form, loop=options.loop)
+    filled = 0 if options.loop else round(duration_s * SAMPLE_RATE_HZ)
+    played = bar_frames(length.bars, bar.beats, length.tempo_bpm)
+    swing = round(float(rng.uniform(*profile.swing)), 4) if bar.is_even else 0.0
     return Plan(
         title=make_title(prompt, family, streams),
         family=family,
         accent=accent,
-        duration_frames=round(duration_s * SAMPLE_RATE_HZ),
         tempo_bpm=length.tempo_bpm,
         tonic=tonic,
         mode=mode,
         metre=metre,
-        swing=round(float(rng.uniform(*profile.swing)), 4) if METRES[metre].division == 4 else 0.0,
+        swing=swing,
         energy=round(energy, 3),
         valence=round(heard.valence, 3),
         brightness=round(heard.brightness, 3),
         parts=parts,
         styles=_styles(profile, parts, streams),
-        texture=texture,
-        bars=length.bars,
-        ring_s=round(length.ring_s, 4),
-        sections=tuple(form),
+        texture=_texture(profile, heard, options),
+        ring_frames=0 if options.loop else filled - played,
+        sections=tuple(cast_sections(form, parts, feel, streams)),
         progressions=choose_progressions(profile, mode, streams),
-        bars_per_chord=bars_per_chord,
+        bars_per_chord=pick(streams.layer("plan", "harmonic rhythm"), profile.bars_per_chord),
+        loop=options.loop,
+        curve=heard.curve,
+        words=streams.words,
+        seeds=dict(streams.seeds),
     )
+
+
+def _length(
+    profile: Profile, heard: Understanding, options: Options, *,
+    duration_s: float, bar: Metre, energy: float, streams: Streams,
+) -> Length:  # fmt: skip
+    asked_bpm = options.tempo_bpm or heard.tempo_bpm
+    pace = 0.64 if bar.division == 6 else 1.0  # a dotted beat is a long one
+    tempo_bpm = asked_bpm or float(round(pace * _tempo(profile, heard, energy, streams)))
+    fitting = fit_loop if options.loop else fit
+    return fitting(duration_s, tempo_bpm, bar.beats, fixed=asked_bpm is not None)
 
 
 def _family(heard: Understanding, streams: Streams) -> str:
     """The strongest genre named, else one that suits the instruments and the mood."""
     if heard.genres:
         return next(iter(heard.genres))
+    if heard.era_family:
+        return heard.era_family
     if heard.solo:
         return "piano" if heard.instruments == ("piano",) else "acoustic"
     by_instrument = {
@@ -154,6 +181,8 @@ def _family(heard: Understanding, streams: Streams) -> str:
     for instrument in heard.instruments:
         if instrument in by_instrument:
             return by_instrument[instrument]
+    if heard.textures and not heard.instruments and heard.energy <= 0:
+        return "nature"
     return pick(streams.layer("plan", "family"), _families_of_mood(heard))
 
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from services.inference.engines.composer import lexicon
-from services.inference.engines.composer.theory import METRES, SCALES, pitch_class
+from services.inference.engines.composer.marked_text import MarkedText
+from services.inference.engines.composer.quantities import (
+    read_bare_tempo,
+    read_length,
+    read_metre,
+    read_tempo,
+)
+from services.inference.engines.composer.theory import SCALES, pitch_class
+from services.inference.engines.composer.typos import MIN_LETTERS, nearest
 
-T = TypeVar("T")
+MAX_CHARACTERS = 8_000
+"""What comes after is not read."""
 
-MIN_TEMPO_BPM = 40.0
-MAX_TEMPO_BPM = 220.0
+_MAX_CORRECTED = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +46,18 @@ class Understanding:
     solo: bool = False
     textures: tuple[str, ...] = ()
     without_textures: tuple[str, ...] = ()
+    era: str = ""
+    era_family: str = ""
+    """The family the era suggests where no genre is named, or ""."""
+    curve: str = ""
+    """How the energy moves: rising, falling, arch, steady, or "" for the usual form."""
+    length_s: float | None = None
+    corrected: Mapping[str, str] = field(default_factory=dict)
+    """Words taken for typing errors → what they were read as."""
     ignored: tuple[str, ...] = ()
     """Words that changed nothing but the random streams, and values out of range."""
 
 
-_TEMPO = re.compile(
-    r"(?:\bat )?\b(\d{1,4}(?:\.\d+)?)\s*-?(?:bpm|beats? per minute|beats? a minute)\b"
-    r"|\bat (\d{2,3})\b(?!\s*(?:%|hz|khz|am|pm|o'clock|db|percent|years))"
-    r"|\b(?:tempo|bpm)\s*(?:of|is|=|:|at)?\s*(\d{1,4}(?:\.\d+)?)\b"
-)
-_METRE = re.compile(r"\b(\d{1,2})/(\d{1,2})\b")
 _MODES = "|".join(sorted(SCALES, key=len, reverse=True))
 _ACCIDENTAL = r"(?:\s?(#|♯|♭)|(b)(?![a-z])|[\s-](sharp|flat)\b)?"
 _KEY = re.compile(
@@ -60,64 +70,27 @@ _MODE_ONLY = re.compile(rf"\b({_MODES})\b(?! (?:label|hit|league))", re.IGNORECA
 _ARTICLE_AFTER = re.compile(
     r"\s*(?:key|mood|feel|tone|tonality|scale|chord|mode|third)s?\b", re.IGNORECASE
 )
-_NEGATION = re.compile(r"\b(?:no|without|minus|zero|sans|not|never|free of|don't want)\b")
-_NEGATION_ENDS = re.compile(r"[.,;:!?()]|\b(?:but|with|only|just|plus|instead|then|in|at)\b")
 _SOLO = re.compile(r"\bsolo\b|\bunaccompanied\b|\bonly\b|\bjust\b|\bnothing but\b|\balone\b")
-
-
-class _Text:
-    """A prompt from which understood spans are crossed out, longest phrases first."""
-
-    def __init__(self, prompt: str) -> None:
-        self.original = prompt
-        self.lower = prompt.lower() if len(prompt.lower()) == len(prompt) else prompt
-        self._free = [True] * len(prompt)
-        self._negated = [False] * len(prompt)
-        for match in _NEGATION.finditer(self.lower):
-            end = _NEGATION_ENDS.search(self.lower, match.end())
-            for i in range(match.end(), end.start() if end else len(prompt)):
-                self._negated[i] = True
-
-    def cross_out(self, match: re.Match[str]) -> None:
-        for i in range(match.start(), match.end()):
-            self._free[i] = False
-
-    def is_free(self, match: re.Match[str]) -> bool:
-        return all(self._free[match.start() : match.end()])
-
-    def is_negated(self, match: re.Match[str]) -> bool:
-        return self._negated[match.start()]
-
-    def phrases(self, table: Mapping[str, T]) -> Iterator[tuple[re.Match[str], T]]:
-        """Yield and cross out every phrase of the table, in the order of the text."""
-        pattern = re.compile(
-            r"(?<![\w&])(?:"
-            + "|".join(re.escape(phrase) for phrase in sorted(table, key=len, reverse=True))
-            + r")(?![\w&])"
-        )
-        for match in pattern.finditer(self.lower):
-            if self.is_free(match):
-                self.cross_out(match)
-                yield match, table[match.group()]
-
-    def left_over(self) -> tuple[str, ...]:
-        """Return the words that nothing crossed out and that aren't fillers."""
-        words = dict.fromkeys(
-            match.group()
-            for match in re.finditer(r"[^\W_][\w'’&-]*", self.lower)
-            if self._free[match.start()] and match.group() not in lexicon.FILLERS
-        )
-        return tuple(words)
 
 
 def understand(prompt: str) -> Understanding:
     """Read a prompt. Never fails: what isn't understood is listed in `ignored`."""
-    text = _Text(prompt)
     refused: list[str] = []
-    tempo_bpm = _tempo(text, refused)
-    metre = _metre(text, refused)
+    if len(prompt) > MAX_CHARACTERS:
+        refused.append(f"everything after the first {MAX_CHARACTERS:,} characters")
+        prompt = prompt[:MAX_CHARACTERS]
+    prompt, corrected = _corrected(prompt)
+    text = MarkedText(prompt)
+    tempo_bpm = read_tempo(text, refused)
+    eras = [era for match, era in text.phrases(lexicon.ERAS) if not text.is_negated(match)]
+    length_s = read_length(text)
+    metre = read_metre(text, refused)
     tonic, mode = _key(text)
+    curves = [curve for match, curve in text.phrases(lexicon.CURVES) if not text.is_negated(match)]
 
+    # Genres made of several words go first: the drum in "drum and bass" is no instrument.
+    long_genres = {phrase: genre for phrase, genre in lexicon.GENRES.items() if " " in phrase}
+    named = list(text.phrases(long_genres))
     instruments: list[str] = []
     without: list[str] = []
     for match, instrument in text.phrases(lexicon.INSTRUMENTS):
@@ -126,9 +99,13 @@ def understand(prompt: str) -> Understanding:
         bpm for match, bpm in text.phrases(lexicon.TEMPO_WORDS) if not text.is_negated(match)
     ]
     genres: dict[str, float] = {}
-    for match, (family, weight) in text.phrases(lexicon.GENRES):
+    places: list[tuple[int, int]] = []
+    for match, (family, weight) in [*named, *text.phrases(lexicon.GENRES)]:
+        places.append(match.span())
         if not text.is_negated(match):
             genres[family] = genres.get(family, 0.0) + weight
+    if tempo_bpm is None:
+        tempo_bpm = read_bare_tempo(text, places)
     with_parts: list[str] = []
     for match, part in text.phrases(lexicon.PARTS):
         (without if text.is_negated(match) else with_parts).append(part)
@@ -161,38 +138,59 @@ def understand(prompt: str) -> Understanding:
         without=tuple(dict.fromkeys(without)),
         with_parts=tuple(dict.fromkeys(with_parts)),
         solo=solo,
-        textures=tuple(dict.fromkeys(textures)),
+        textures=tuple(dict.fromkeys([*textures, *(era[2] for era in eras if era[2])])),
         without_textures=tuple(dict.fromkeys(without_textures)),
-        ignored=(*refused, *text.left_over()),
+        era=eras[0][0] if eras else "",
+        era_family=eras[0][1] if eras else "",
+        curve=curves[0] if curves else "",
+        length_s=length_s,
+        corrected=corrected,
+        ignored=(*refused, *text.left_over(lexicon.FILLERS)),
     )
 
 
-def _tempo(text: _Text, refused: list[str]) -> float | None:
-    found = None
-    for match in _TEMPO.finditer(text.lower):
-        text.cross_out(match)
-        bpm = float(next(group for group in match.groups() if group))
-        if not MIN_TEMPO_BPM <= bpm <= MAX_TEMPO_BPM:
-            refused.append(f"{match.group()} (outside {MIN_TEMPO_BPM:g}–{MAX_TEMPO_BPM:g} bpm)")
-        elif found is None:
-            found = bpm
-    return found
+def _corrected(prompt: str) -> tuple[str, dict[str, str]]:
+    """Replace words that are typing errors of known ones."""
+    known = _known_words()
+    corrected: dict[str, str] = {}
+    asked: set[str] = set()
+
+    def replace(match: re.Match[str]) -> str:
+        word = match.group().lower()
+        if word not in asked and len(asked) < _MAX_CORRECTED:
+            asked.add(word)
+            usual = word in known or word in lexicon.FILLERS or word in lexicon.NOT_TYPOS
+            if not usual and (meant := nearest(word, known)):
+                corrected[word] = meant
+        return corrected.get(word, match.group())
+
+    long_words = rf"(?<![\w'’&#-])[A-Za-z]{{{MIN_LETTERS},20}}(?![\w'’&#-])"
+    return re.sub(long_words, replace, prompt), corrected
 
 
-def _metre(text: _Text, refused: list[str]) -> str | None:
-    found = None
-    for match in _METRE.finditer(text.lower):
-        text.cross_out(match)
-        if match.group() in METRES:
-            found = found or match.group()
-        else:
-            refused.append(f"{match.group()} (the metres are {', '.join(METRES)})")
-    for _ in text.phrases({"waltz": "3/4", "triple metre": "3/4", "triple meter": "3/4"}):
-        found = found or "3/4"
-    return found
+@functools.cache
+def _known_words() -> frozenset[str]:
+    """Words of one part and enough letters, whose typing errors are worth a guess."""
+    tables: tuple[Mapping[str, object], ...] = (
+        lexicon.GENRES, lexicon.INSTRUMENTS, lexicon.MOODS, lexicon.PARTS, lexicon.TEXTURES,
+        lexicon.TEMPO_WORDS, lexicon.CURVES, lexicon.ABSENT_PARTS,
+    )  # fmt: skip
+    words = {word for table in tables for phrase in table for word in phrase.split()}
+    words |= {
+        *SCALES,
+        "sharp",
+        "tempo",
+        "waltz",
+        "without",
+        "second",
+        "seconds",
+        "minute",
+        "minutes",
+    }
+    return frozenset(word for word in words if len(word) >= MIN_LETTERS and word.isalpha())
 
 
-def _key(text: _Text) -> tuple[int | None, str | None]:
+def _key(text: MarkedText) -> tuple[int | None, str | None]:
     """Find tonic and mode. In the middle of a phrase "a minor" with a small a is one
     only after "in" or "key of"; else the a is an article."""
     for match in _KEY.finditer(text.original):
@@ -217,7 +215,7 @@ def _key(text: _Text) -> tuple[int | None, str | None]:
     return None, _mode(text, False)
 
 
-def _mode(text: _Text, minor: bool) -> str | None:
+def _mode(text: MarkedText, minor: bool) -> str | None:
     for match in _MODE_ONLY.finditer(text.lower):
         if text.is_free(match) and not text.is_negated(match):
             text.cross_out(match)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from services.inference.engines.composer.plan import SAMPLE_RATE_HZ, Plan
 from services.inference.engines.composer.score import Note
+from services.inference.engines.composer.sounds.bank import Bank
 from services.inference.engines.composer.streams import Streams
-from services.inference.engines.composer.synth.drums import KITS, DrumKit
+from services.inference.engines.composer.synth.drums import DrumKit
 from services.inference.engines.composer.synth.instruments import make_voice
 from services.inference.engines.composer.synth.tables import Floats
 from services.inference.engines.composer.synth.voice import Voice
@@ -24,14 +26,15 @@ Alive = Callable[[], None]
 class Band:
     """The instruments of a plan. Sounds are made when first needed and kept."""
 
-    def __init__(self, plan: Plan, streams: Streams) -> None:
+    def __init__(self, plan: Plan, streams: Streams, bank: Bank | None = None) -> None:
         self._voices: dict[str, Voice] = {}
         self._kit: DrumKit | None = None
         for part, name in plan.parts.items():
             if part == "drums":
-                self._kit = DrumKit(KITS[name], lambda key: streams.layer("sound", "drums", key))
+                random = functools.partial(streams.layer, "sound", "drums")
+                self._kit = DrumKit(name, random, bank)
             elif name not in self._voices:
-                self._voices[name] = make_voice(name, _random_of(streams, name))
+                self._voices[name] = make_voice(name, _random_of(streams, name), bank)
         self._names = dict(plan.parts)
 
     def sound(self, part: str, note: Note, turn: int) -> tuple[Floats, float, float]:
@@ -55,7 +58,8 @@ class Stem:
         self.part = part
         self._band = band
         self._carry = np.zeros((2, 0), np.float32)
-        self._turn = 0
+        self.turn = 0
+        """How many notes were played: what varies from hit to hit follows it."""
 
     def render(self, notes: Sequence[Note], start: int, end: int, alive: Alive) -> Floats:
         """Render frames start–end, end exclusive. Shape [2, end - start]."""
@@ -66,8 +70,8 @@ class Stem:
         stem[:, : self._carry.shape[1]] = self._carry
         for note in notes:
             alive()
-            samples, left, right = self._band.sound(self.part, note, self._turn)
-            self._turn += 1
+            samples, left, right = self._band.sound(self.part, note, self.turn)
+            self.turn += 1
             at = max(0, note.start_frame - start)
             stop = min(room, at + samples.shape[1])
             sound = samples[:, : stop - at]

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from services.inference.engines.composer.form import Section
-from services.inference.engines.composer.harmony import Chord, lead_voices
+from services.inference.engines.composer.harmony import (
+    LOOP_OF_KIND,
+    Chord,
+    develop,
+    lead_voices,
+    spell,
+)
 from services.inference.engines.composer.plan import SAMPLE_RATE_HZ, Plan
 
 
@@ -67,7 +73,7 @@ class Scene:
     """Kind of the section that follows, or "" after the last one."""
 
     @property
-    def beats(self) -> int:
+    def beats(self) -> float:
         """Length of the section in beats."""
         return self.section.bars * self.plan.bar.beats
 
@@ -94,7 +100,7 @@ class Clock:
         self._beats_per_bar = plan.bar.beats
 
     def frame(self, bar: int, beat: float) -> int:
-        """Frame of a beat counted from the start of `bar`."""
+        """Frame of a beat counted from the start of `bar`. Swing needs whole beats a bar."""
         position = bar * self._beats_per_bar + beat
         pair = 2.0 * self._unit
         whole = math.floor(position / pair + 1e-9) * pair
@@ -111,14 +117,20 @@ class Clock:
         return round(beats * self._frames_per_beat)
 
 
-def section_spans(plan: Plan, section: Section) -> tuple[Span, ...]:
-    """Lay the section's chords over its bars, voiced for the chords part."""
-    chords = plan.progressions[section.kind].chords(plan.tonic, plan.mode)
+def section_spans(plan: Plan, section: Section, rng: np.random.Generator) -> tuple[Span, ...]:
+    """Lay the section's chords over its bars, developed, and voiced for the chords part."""
+    progression = plan.progressions[LOOP_OF_KIND[section.kind]]
     length = plan.bars_per_chord * plan.bar.beats
-    count = math.ceil(section.bars * plan.bar.beats / length)
-    sequence = [chords[i % len(chords)] for i in range(count)]
-    voicings = lead_voices(sequence, low=53, high=77, voices=4)
     total = section.bars * plan.bar.beats
+    count = math.ceil(total / length - 1e-9)
+    degrees = develop(progression, count, plan.mode, section.repeat, rng)
+    sequence = [
+        spell(degree, plan.tonic, plan.mode, progression.tones, raised=raised)
+        for degree, raised in degrees
+    ]
+    # A section heard before sits in another register.
+    up = (0, 3, -2)[section.repeat % 3]
+    voicings = lead_voices(sequence, low=53 + min(up, 0), high=77 + up, voices=4)
     return tuple(
         Span(i * length, min(length, total - i * length), chord, voicing)
         for i, (chord, voicing) in enumerate(zip(sequence, voicings, strict=True))
@@ -140,7 +152,7 @@ def to_notes(
         velocity = lift * event.velocity * (1.0 + 0.05 * float(rng.standard_normal()))
         notes.append(
             Note(
-                max(0, round(start + shift)),
+                min(plan.duration_frames - 1, max(0, round(start + shift))),
                 max(256, clock.frames(event.beats)),
                 event.pitch,
                 min(1.0, max(0.05, velocity)),

@@ -22,23 +22,67 @@ _LETTERS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 
 @dataclass(frozen=True, slots=True)
 class Metre:
-    """A bar: `beats` felt pulses of `division` grid steps each."""
+    """A bar on a grid: `beats` of the tempo, each of `division` steps.
+
+    The beat is a quarter, or a dotted quarter in compound metres. `pulses` are the lengths
+    in steps of what the foot taps; `groups` say how many pulses make each accent.
+    """
 
     name: str
-    beats: int
+    beats: float
     division: int
+    pulses: tuple[int, ...]
+    groups: tuple[int, ...]
 
     @property
     def steps(self) -> int:
         """Grid steps in a bar."""
-        return self.beats * self.division
+        return sum(self.pulses)
+
+    @property
+    def is_even(self) -> bool:
+        """Whether the bar is a whole number of plain quarters, so that it can swing."""
+        return self.division == 4 and self.beats == int(self.beats)
+
+    @property
+    def pulse_starts(self) -> tuple[int, ...]:
+        """Step at which each pulse begins."""
+        return tuple(sum(self.pulses[:i]) for i in range(len(self.pulses)))
+
+
+def _threes_last(count: int) -> tuple[int, ...]:
+    """Divide `count` into twos, with a three at the end where it is odd."""
+    if count < 4:
+        return (count,)
+    return (2,) * (count // 2 - count % 2) + (3,) * (count % 2)
+
+
+def make_metre(upper: int, lower: int) -> Metre:
+    """Build any metre: 6/8, 9/8 and 12/8 are compound, 7/8 is 2+2+3, 5/4 is 3+2."""
+    name = f"{upper}/{lower}"
+    if lower == 8 and upper % 3 == 0:
+        beats = upper // 3
+        return Metre(name, float(beats), 6, (6,) * beats, _threes_last(beats))
+    if lower in (8, 16):
+        size = 16 // lower
+        pulses = tuple(size * units for units in _threes_last(upper))
+        return Metre(name, upper * 4.0 / lower, 4, pulses, _threes_last(len(pulses)))
+    quarters = upper * 4 // lower
+    groups = (3, 2) if quarters == 5 else (3, 3) if quarters == 6 else _threes_last(quarters)
+    return Metre(name, float(quarters), 4, (4,) * quarters, groups)
 
 
 METRES = {
-    "4/4": Metre("4/4", 4, 4),
-    "3/4": Metre("3/4", 3, 4),
-    "6/8": Metre("6/8", 2, 6),
+    f"{upper}/{lower}": make_metre(upper, lower)
+    for lower, uppers in (
+        (4, (4, 3, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13)),
+        (8, (6, 3, 5, 7, 9, 10, 11, 12, 13, 14, 15)),
+        (2, (2, 3, 4)),
+        (16, (5, 7, 9, 11, 13, 15)),
+    )
+    for upper in uppers
 }
+"""Every metre by its name, the common ones of each kind first."""
 
 
 def pitch_class(letter: str, accidental: str = "") -> int:

@@ -36,6 +36,14 @@ _NOUNS = {
     "chiptune": ("Level Up", "Pixel Hero", "Bonus Stage", "Final Boss", "Coin Run"),
     "piano": ("Letter", "Empty Room", "First Snow", "Evening Study", "Small Hours"),
 }
+_NOUNS |= {
+    "study": ("Open Notebook", "Library Hours", "Desk Light", "Margin Notes", "Third Chapter"),
+    "dnb": ("Undertow", "Fast Water", "Night Bus", "Pressure Drop", "Cloud Runner"),
+    "bossa": ("Ipanema Rain", "Sand and Salt", "Blue Shutters", "Two Coffees", "Veranda"),
+    "sleep": ("Soft Descent", "Pillow", "Far Shore", "Slow Tide", "Moonlit Room"),
+    "meditation": ("Single Breath", "Stone Garden", "Inner Lake", "Bowl and Bell", "Stillness"),
+    "nature": ("Wet Leaves", "Under the Eaves", "Green Hush", "Long Rain", "Moss"),
+}
 _SHADES = ("Amber", "Silver", "Distant", "Hidden", "Velvet", "Blue", "Quiet", "Endless")
 
 

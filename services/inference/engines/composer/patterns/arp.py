@@ -5,6 +5,9 @@ from __future__ import annotations
 from services.inference.engines.composer.score import Event, Scene
 from services.inference.engines.composer.streams import pick
 
+ARPS = ("up", "updown", "pulse", "random", "sparse")
+"""Every style of arpeggio."""
+
 
 def write_arp(scene: Scene) -> list[Event]:
     """Write the arpeggio of a section: faster and denser with energy."""
@@ -17,7 +20,10 @@ def write_arp(scene: Scene) -> list[Event]:
     level = 0.42 + 0.35 * scene.section.energy
     mask = pick(rng, ("1111", "1110", "1101", "11111011"))
     events: list[Event] = []
-    count = int(scene.beats / length)
+    phrase = 4.0 * scene.plan.bar.beats
+    if scene.section.repeat % 2:
+        mask = mask[1:] + mask[0]
+    count = int(scene.beats / length + 1e-9)
     for i in range(count):
         beat = i * length
         if mask[i % len(mask)] == "0":
@@ -34,7 +40,8 @@ def write_arp(scene: Scene) -> list[Event]:
         else:
             tone = pick(rng, tones)
         accent = 1.0 if i % 4 == 0 else 0.78
-        events.append(Event(beat, length * 0.85, tone + 12, level * accent))
+        shape = 0.9 + 0.2 * ((beat / phrase) % 1.0)
+        events.append(Event(beat, length * 0.85, tone + 12, min(1.0, level * accent * shape)))
     return events
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.inference.engines.composer.patterns.metric import fitted
 from services.inference.engines.composer.score import Event, Scene, Span
 from services.inference.engines.composer.streams import pick
 from services.inference.engines.composer.theory import SCALES
@@ -21,9 +22,16 @@ _RHYTHMS: dict[str, tuple[str, ...]] = {
     "pushed": ("R.....R...R...f.", "R..R..R...r.o.a."),
     "root_fifth": ("R.......f.......", "R.......f.....a."),
     "octaves": ("R.o.R.o.R.o.R.o.", "R.oRo.R.R.oRo.f."),
+    "reese": ("R.........R.....", "R.....r...R...f.", "R..............."),
+    "dnb_roll": ("R..r..R...r.R.r.", "R.R...r.R..r..f."),
+    "bossa": ("R.....f.f.....R.", "R.....f.f.....a."),
     "eight08": ("R......R..R.....", "R.........R..o..", "R.....R........."),
 }
 """Style → bars: R root, r softer root, f fifth, o octave, a approach to the next chord."""
+
+
+BASSES = (*_RHYTHMS, "pedal", "walking")
+"""Every style of bass."""
 
 
 def write_bass(scene: Scene) -> list[Event]:
@@ -37,24 +45,44 @@ def write_bass(scene: Scene) -> list[Event]:
     choices = _RHYTHMS[style]
     main, other = pick(scene.rng, choices), pick(scene.rng, choices)
     level = 0.6 + 0.35 * scene.section.energy
+    steady = ("offbeat", "rumble", "eighths", "gallop", "octaves", "reese", "dnb_roll", "bossa")
+    calm = scene.section.kind in ("intro", "break", "outro") and style not in steady
     events: list[Event] = []
     for bar in range(scene.section.bars):
-        rhythm = other if bar % 4 == 3 else main
-        if scene.section.kind in ("intro", "break", "outro") and style not in ("offbeat", "rumble"):
-            rhythm = _RHYTHMS["roots"][0]
-        rhythm = rhythm[: metre.steps]
-        if metre.name != "4/4":
-            rhythm = {"3/4": "R.......f...", "6/8": "R.....f...r."}[metre.name]
-        marks = [(step, mark) for step, mark in enumerate(rhythm) if mark != "."]
+        rhythm = _RHYTHMS["roots"][0] if calm else other if bar % 4 == 3 else main
+        if not calm and (bar % 4 == 3 or bar == scene.section.bars - 1):
+            rhythm = _with_approach(rhythm, scene)
+        elif scene.section.repeat and not calm and scene.rng.random() < 0.3:
+            rhythm = _with_octave(rhythm, scene)
+        marks = [(s, mark) for s, mark in enumerate(fitted(rhythm, metre)) if mark != "."]
         for index, (step, mark) in enumerate(marks):
             beat = bar * metre.beats + step * scene.step
             following = marks[index + 1][0] if index + 1 < len(marks) else metre.steps
             span = scene.span_at(beat)
             gap = (following - step) * scene.step
-            length = gap * (0.95 if style in ("eight08", "roots", "laidback") else 0.7)
+            length = gap * (0.95 if style in _LEGATO else 0.7)
             velocity = level * (1.0 if mark == "R" else 0.82)
             events.append(Event(beat, length, _tone(scene, span, mark, beat), velocity))
     return events
+
+
+_LEGATO = ("eight08", "roots", "laidback", "reese", "bossa")
+
+
+def _with_approach(rhythm: str, scene: Scene) -> str:
+    """Let the bar end on a step into the next chord, sometimes with a run."""
+    if scene.rng.random() < 0.35:
+        return rhythm[:12] + ("r.fa" if rhythm[10:12] == ".." else "..fa")
+    return rhythm[:14] + "a." if scene.rng.random() < 0.7 else rhythm
+
+
+def _with_octave(rhythm: str, scene: Scene) -> str:
+    """Lift one soft note of the bar by an octave."""
+    soft = [step for step, mark in enumerate(rhythm) if mark == "r"]
+    if not soft:
+        return rhythm
+    step = pick(scene.rng, soft)
+    return rhythm[:step] + "o" + rhythm[step + 1 :]
 
 
 def root_pitch(span: Span) -> int:
@@ -98,14 +126,20 @@ def _walking(scene: Scene) -> list[Event]:
     level = 0.62 + 0.25 * scene.section.energy
     events: list[Event] = []
     pitch = root_pitch(scene.spans[0])
-    for beat in range(scene.beats):
+    grid = scene.plan.bar
+    beats = [
+        bar * grid.beats + start * scene.step
+        for bar in range(scene.section.bars)
+        for start in grid.pulse_starts
+    ]
+    for index, beat in enumerate(beats):
+        following = beats[index + 1] if index + 1 < len(beats) else scene.beats
         span = scene.span_at(beat)
-        inside = beat - span.start_beat
-        last = inside + 1 >= span.beats
-        if inside == 0:
+        last = following >= span.start_beat + span.beats - 1e-9
+        if beat <= span.start_beat + 1e-9:
             pitch = root_pitch(span)
-        elif last and beat + 1 < scene.beats:
-            pitch = _step_towards(scene, root_pitch(scene.span_at(beat + 1)), pitch)
+        elif last and following < scene.beats:
+            pitch = _step_towards(scene, root_pitch(scene.span_at(following)), pitch)
         else:
             tones = [
                 root_pitch(span) + (tone - span.chord.root) % 12
@@ -114,7 +148,8 @@ def _walking(scene: Scene) -> list[Event]:
             tones = [tone - 12 if tone > LOWEST + 17 else tone for tone in tones]
             near = [tone for tone in tones if tone != pitch and abs(tone - pitch) <= 7]
             pitch = pick(rng, near or tones)
-        events.append(Event(float(beat), 0.92, pitch, level * (1.0 if beat % 2 else 0.93)))
+        length = 0.92 * (following - beat)
+        events.append(Event(beat, length, pitch, level * (1.0 if index % 2 else 0.93)))
         if rng.random() < 0.12 * (0.5 + scene.section.energy) and not last:
             events.append(Event(beat + 0.5, 0.3, pitch, level * 0.55))
     return events

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from services.inference.engines.composer.patterns.metric import fitted
 from services.inference.engines.composer.score import Event, Scene, Span
 from services.inference.engines.composer.streams import pick
 
@@ -13,11 +16,16 @@ _RHYTHMS: dict[str, tuple[str, ...]] = {
     "charleston": ("X.....x.........", "......X.....x...", "X.....x.....o..."),
     "jazz": ("..X...........x.", "X.....x.......X.", "......x...X....."),
     "strum": ("X...x.x..x.xx.x.", "X...x.xx.xx.x.x.", "X..xx.x..x.xx.xx"),
+    "bossa": ("X..x..x...x..x..", "..x..x..X..x..x.", "X..x...x..x..x.."),
     "power": ("X.x.x.x.X.x.x.x.", "X..X..X.X..X..X.", "X.......X.x.x.x."),
     "ostinato": ("XoxoXoxoXoxoXoxo", "XooxooxoXooxooxo", "X.xoX.xoX.xoX.xo"),
 }
 _LEVELS = {"X": 1.0, "x": 0.78, "o": 0.55}
 _STACCATO = {"stabs": 0.3, "offbeat": 0.4, "ostinato": 0.2, "power": 0.85}
+
+
+COMPINGS = (*_RHYTHMS, "block", "swell", "rolled", "broken", "fingerpick")
+"""Every style of comping."""
 
 
 def write_chords(scene: Scene) -> list[Event]:
@@ -50,14 +58,15 @@ def _rhythm(scene: Scene, style: str) -> list[Event]:
     rng = scene.rng
     choices = _RHYTHMS[style]
     main, other = pick(rng, choices), pick(rng, choices)
-    if metre.name != "4/4":
-        fixed = {"3/4": "X...x...x...", "6/8": "X...x.X...x."}[metre.name]
-        main = other = fixed
+    if metre.name == "3/4" and style not in ("strum", "ostinato", "power"):
+        main = other = "X...x.......x..."  # a waltz
     level = 0.5 + 0.4 * scene.section.energy
     strummed = style == "strum"
     events: list[Event] = []
     for bar in range(scene.section.bars):
-        rhythm = other if bar % 4 == 3 else main
+        rhythm = fitted(other if bar % 4 == 3 else main, metre, dense=style == "ostinato")
+        if scene.section.repeat and bar % 2 and rng.random() < 0.35:
+            rhythm = _pushed(rhythm, rng)
         marks = [(step, mark) for step, mark in enumerate(rhythm) if mark != "."]
         for index, (step, mark) in enumerate(marks):
             beat = bar * metre.beats + step * scene.step
@@ -66,7 +75,7 @@ def _rhythm(scene: Scene, style: str) -> list[Event]:
             length = (following - step) * scene.step * 0.96
             if style in _STACCATO:
                 length = min(length, _STACCATO[style])
-            up = strummed and step % 4 == 2
+            up = strummed and step % metre.division == metre.division // 2
             pitches = _strings(span, style)
             for i, pitch in enumerate(reversed(pitches) if up else pitches):
                 if up and i > 2:
@@ -75,6 +84,15 @@ def _rhythm(scene: Scene, style: str) -> list[Event]:
                 velocity = level * _LEVELS[mark] * (0.8 if up else 1.0)
                 events.append(Event(beat + delay, length, pitch, velocity))
     return events
+
+
+def _pushed(rhythm: str, rng: np.random.Generator) -> str:
+    """Move one hit of a bar half a pulse earlier, where there is room."""
+    places = [i for i, m in enumerate(rhythm) if i > 1 and m != "." and rhythm[i - 2 : i] == ".."]
+    if not places:
+        return rhythm
+    place = pick(rng, places)
+    return rhythm[: place - 2] + rhythm[place] + "." + "." + rhythm[place + 1 :]
 
 
 def _strings(span: Span, style: str) -> tuple[int, ...]:
@@ -95,12 +113,15 @@ def _broken(scene: Scene, *, wide: bool) -> list[Event]:
     order = pick(
         scene.rng, ((0, 2, 3, 2, 4, 2, 3, 2), (0, 2, 3, 4, 3, 2, 3, 2), (0, 3, 2, 4, 3, 2, 4, 3))
     )
+    turned = (*order[:4], *order[:3:-1])
     events: list[Event] = []
-    for span in scene.spans:
+    for number, span in enumerate(scene.spans):
+        if number % 4 == 3 or (scene.section.repeat and scene.rng.random() < 0.3):
+            order, turned = turned, order
         root = (36 if wide else 40) + (span.chord.root - (36 if wide else 40)) % 12
         fifth = root + (span.chord.pitch_classes[2] - span.chord.root) % 12
         tones = (root, fifth, *span.voicing[:4])
-        count = int(span.beats / half)
+        count = max(1, int(span.beats / half + 1e-9))
         for i in range(count):
             position = order[i % len(order)]
             pitch = tones[min(position, len(tones) - 1)]
@@ -118,5 +139,12 @@ def write_pad(scene: Scene) -> list[Event]:
         pitches = list(span.voicing[:4])
         if scene.section.kind == "B" or scene.section.repeat % 2:
             pitches[0] += 12
-        events += [Event(span.start_beat, span.beats * 1.01, pitch, level) for pitch in pitches]
+        # A swell: the middle of a phrase is a little stronger than its ends.
+        place = (span.start_beat / scene.beats) % 1.0
+        swell = level * (0.9 + 0.4 * place * (1.0 - place))
+        events += [Event(span.start_beat, span.beats * 1.01, pitch, swell) for pitch in pitches]
+        if scene.section.repeat and span.beats >= 2 and scene.rng.random() < 0.4:
+            top = pitches[-1] + 12 if pitches[-1] < 74 else pitches[-1]
+            half = span.beats / 2
+            events.append(Event(span.start_beat + half, half, top, 0.7 * swell))
     return events

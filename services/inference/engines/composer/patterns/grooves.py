@@ -119,6 +119,29 @@ GROOVES: dict[str, dict[str, str]] = {
         "brush": "oxoXoxoXoxoXoxoX",
         "shaker": "x.o.x.o.x.o.x.o.",
     },
+    "two_step": {
+        "kick": "X.........x.....",
+        "snare": "....X..?.?..X...",
+        "hat": "x.o.x.o.x.o.x.o?",
+        "ride": "..o...o...o...o.",
+    },
+    "amen": {
+        "kick": "X.x.......xx....",
+        "snare": "....X..o.o..X..o",
+        "hat": "x.x.x.x.x.x.x.x.",
+        "open_hat": "..............?.",
+    },
+    "bossa": {
+        "kick": "x..ox..ox..ox..o",
+        "rim": "x..x..x...x..x..",
+        "shaker": "xoxoxoxoxoxoxoxo",
+    },
+    "bossa_clave": {
+        "kick": "x..ox..ox..ox..o",
+        "rim": "..x..x...x..x..?",
+        "brush": "xoooxoooxoooxooo",
+        "pedal_hat": "....o.......o...",
+    },
     "chip": {
         "kick": "X.......X.x.....",
         "snare": "....X.......X...",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from services.inference.engines.composer.sounds.bank import Bank
 from services.inference.engines.composer.synth.filters import (
     bandpass,
     filtered,
@@ -14,6 +16,8 @@ from services.inference.engines.composer.synth.filters import (
     lowpass,
     peak,
 )
+from services.inference.engines.composer.synth.recorded import KIT_HITS
+from services.inference.engines.composer.synth.resample import read_at
 from services.inference.engines.composer.synth.tables import (
     SAMPLE_RATE_HZ,
     Doubles,
@@ -87,8 +91,10 @@ _METAL_HZ = (2141.0, 2787.0, 3369.0, 3923.0, 5311.0, 6713.0)
 class DrumKit:
     """A kit ready to play."""
 
-    def __init__(self, kit: Kit, random: Random) -> None:
-        self._kit = kit
+    def __init__(self, name: str, random: Random, bank: Bank | None = None) -> None:
+        self._kit = KITS[name]
+        self._bank = bank
+        self._hits = KIT_HITS.get(name, {}) if bank else {}
         self._random = random
         self._made: dict[tuple[str, int], Floats] = {}
 
@@ -97,10 +103,31 @@ class DrumKit:
         key = sound, turn % VERSIONS
         if key not in self._made:
             made = _RECIPES[sound](self._kit, self._random(f"{sound} {key[1]}"))
-            self._made[key] = self._finish(made, sound)
+            plain = self._finish(made, sound)
+            mixed = self._with_recording(made, *key)
+            self._made[key] = (
+                plain if mixed is None else _as_loud(self._finish(mixed, sound), plain)
+            )
         place = _PANS.get(sound, 0.0)
         samples = self._made[key] * np.float32(velocity**1.4)
         return samples[None, :], 1.0 - max(0.0, place), 1.0 + min(0.0, place)
+
+    def _with_recording(self, made: Doubles, sound: str, version: int) -> Doubles | None:
+        """Mix a synthesised drum with the recorded one, if there is one."""
+        names, share = self._hits.get(sound, ((), 0.0))
+        names = tuple(name for name in names if self._bank and name in self._bank.hits)
+        if not names or self._bank is None:
+            return None
+        recorded = self._bank.read_hit(names[version % len(names)])
+        # No two strokes are alike: each turn is played a little faster or slower.
+        ratio = (1.0, 1.013, 0.988)[version % 3]
+        recorded = read_at(recorded, ratio, int(recorded.shape[1] / ratio))
+        real = recorded[0].astype(np.float64)
+        parts = ((real, share), (made, 1.0 - share))
+        mixed = np.zeros(max(len(real), len(made)))
+        for part, gain in parts:
+            mixed[: len(part)] += gain * part / max(1e-9, float(np.abs(part).max()))
+        return mixed
 
     def _finish(self, sound: Doubles, name: str) -> Floats:
         kit = self._kit
@@ -117,6 +144,13 @@ class DrumKit:
         sound[len(sound) - fade :] *= np.arange(fade, 0, -1) / fade
         gain = 0.7 * _LEVELS[name] * kit.levels.get(name, 1.0)
         return (sound * gain).astype(np.float32)
+
+
+def _as_loud(sound: Floats, other: Floats) -> Floats:
+    """Bring a hit to the energy of another, within 4 dB."""
+    energies = [float(np.add.reduce(hit.astype(np.float64) ** 2)) for hit in (sound, other)]
+    gain = math.sqrt(energies[1] / max(1e-12, energies[0]))
+    return np.asarray(sound * np.float32(min(1.6, max(0.63, gain))), np.float32)
 
 
 def _frames(seconds: float) -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from services.inference.engines.composer.sounds.bank import Bank
 from services.inference.engines.composer.synth import struck
 from services.inference.engines.composer.synth.ensemble import TIMBRES, Ensemble
+from services.inference.engines.composer.synth.recorded import LAYERS, MANNERS, STAND_INS
+from services.inference.engines.composer.synth.sampled import Layered, Sampled
 from services.inference.engines.composer.synth.struck import Recipe
 from services.inference.engines.composer.synth.tones import SHAPES, Tone
 from services.inference.engines.composer.synth.voice import Random, Struck, Voice
@@ -30,14 +33,28 @@ _STRUCK: dict[str, tuple[Recipe, float, float, float]] = {
 DISTORTED = {"distorted_guitar": 9.0, "lead_guitar": 7.0}
 """Instrument → drive of its amplifier."""
 
-MONO = frozenset({"electric_bass", "upright_bass", "sub_bass", "synth_bass", "chip_bass"})
+MONO = frozenset({"electric_bass", "upright_bass", "sub_bass", "synth_bass", "chip_bass",
+                  "fretless_bass", "slap_bass"})  # fmt: skip
 """Kept in the middle: lows belong there."""
 
-NAMES = frozenset({*_STRUCK, *TIMBRES, *SHAPES})
+NAMES = frozenset({*_STRUCK, *TIMBRES, *SHAPES, *STAND_INS})
 
 
-def make_voice(name: str, random: Random) -> Voice:
-    """Return an instrument. `random` gives each of its sounds a stream."""
+def make_voice(name: str, random: Random, bank: Bank | None = None) -> Voice:
+    """Return an instrument: its recording if the bank has it, else synthesised.
+
+    `random` gives each of its synthesised sounds a stream.
+    """
+    manner = MANNERS.get(name)
+    if bank is None or manner is None or manner.source not in bank.instruments:
+        return _synthesised(STAND_INS.get(name, name), random)
+    recorded = Sampled(manner, bank)
+    if name in LAYERS:
+        return Layered(recorded, _synthesised(name, random), LAYERS[name])
+    return recorded
+
+
+def _synthesised(name: str, random: Random) -> Voice:
     if name in _STRUCK:
         recipe, release_s, spread, dark_hz = _STRUCK[name]
         return Struck(recipe, random, release_s=release_s, spread=spread, dark_hz=dark_hz)

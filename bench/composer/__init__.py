@@ -1,0 +1,1 @@
+"""The composer, measured from outside: none of its own code judges it."""
