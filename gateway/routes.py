@@ -136,7 +136,7 @@ def _http_routes() -> list[Config]:
         {"match": {"prefix": "/v1/uploads"}, "route": transfer},
         {"match": {"prefix": "/v1/artifacts/"}, "route": transfer},
         {
-            "match": {"safe_regex": {"regex": "/v1/tracks/[^/]+/(audio|peaks)"}},
+            "match": {"safe_regex": {"regex": "/v1/tracks/[^/]+/(audio|peaks|files/[^/]+)"}},
             "route": transfer,
         },
     ]

@@ -76,7 +76,20 @@ def track_to_json(track: track_pb2.Track) -> dict[str, Any]:
         "job_id": track.job_id,
         "create_time": _time(track, "create_time"),
         "audio_path": track.audio_path,
+        "files": [track_file_to_json(file) for file in track.files],
         "recipe": MessageToDict(track.recipe),
+    }
+
+
+def track_file_to_json(file: track_pb2.TrackFile) -> dict[str, Any]:
+    """Describe a file beside a track's audio."""
+    return {
+        "name": file.name,
+        "label": file.label,
+        "size_bytes": file.size_bytes,
+        "media_type": file.media_type,
+        "sha256": file.sha256,
+        "path": file.path,
     }
 
 

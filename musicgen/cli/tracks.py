@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
 from musicgen.api.library.v1 import track_pb2
+from musicgen.cli.display import display_for
 from musicgen.cli.jsonable import track_to_json
-from musicgen.cli.output import clock, print_facts, print_json, print_table, printable, size
-from musicgen.cli.shell import Shell, studio_options
+from musicgen.cli.output import (
+    clock,
+    print_facts,
+    print_json,
+    print_table,
+    printable,
+    say,
+    size,
+)
+from musicgen.cli.shell import Shell, run_async, studio_options
+from musicgen.cli.work import Interrupts, Worker
 from musicgen.client.studio import Studio
 
 CLEARABLE = ("artist", "album", "genre", "year", "tags")
@@ -23,6 +34,7 @@ Examples:
   musicgen tracks --query "rain piano"
   musicgen tracks edit 4k2j9x --title "Rainy Night" --year 2026 --tag sleep --tag rain
   musicgen tracks edit 4k2j9x --clear album
+  musicgen tracks files 4k2j9x -o "Rainy Night"
   musicgen tracks delete 4k2j9x --yes
 """,
 )
@@ -31,7 +43,7 @@ Examples:
 @studio_options
 @click.pass_context
 def tracks(ctx: click.Context, query: str, limit: int) -> None:
-    """List the library, newest first; or show, edit or delete a track."""
+    """List the library, newest first; or show, edit or delete a track, or save its files."""
     if ctx.invoked_subcommand is None:
         _list(ctx.ensure_object(Shell), query, limit)
 
@@ -75,6 +87,41 @@ def _list(shell: Shell, query: str, limit: int) -> None:
 def show(shell: Shell, track_id: str) -> None:
     """Show one track."""
     _print(shell, shell.ask(lambda studio: studio.get_track(track_id)))
+
+
+@tracks.command()
+@click.argument("track_id", metavar="TRACK")
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Save here; made if it is missing.",
+)
+@click.option("--force", is_flag=True, help="Overwrite files that are there.")
+@studio_options
+@click.pass_obj
+def files(shell: Shell, track_id: str, folder: Path, force: bool) -> None:
+    """Save what lies beside a track: its score as MIDI, its stems."""
+    run_async(_save_files(shell, track_id, folder, overwrite=force))
+
+
+async def _save_files(shell: Shell, track_id: str, folder: Path, *, overwrite: bool) -> None:
+
+    async with shell.studio() as studio:
+        with Interrupts() as interrupts, display_for(as_json=shell.json) as display:
+            worker = Worker(studio, display, interrupts)
+            track = await studio.get_track(track_id)
+            saved = await worker.save_files(track, folder, overwrite=overwrite)
+    if shell.json:
+        print_json({"files": saved})
+        return
+    for file in saved:
+        print(file["path"])
+    if not saved:
+        say("Nothing lies beside this track.")
 
 
 @tracks.command()
@@ -148,6 +195,9 @@ def _print(shell: Shell, track: track_pb2.Track) -> None:
         "created": described["create_time"],
     }
     print_facts((name, str(value or "")) for name, value in facts.items())
+    print_facts(
+        ("file", f"{file.label} ({file.name}, {size(file.size_bytes)})") for file in track.files
+    )
 
 
 def length_of(track: track_pb2.Track) -> str:

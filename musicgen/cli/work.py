@@ -17,8 +17,9 @@ from musicgen.api.jobs.v1 import job_pb2
 from musicgen.api.library.v1 import track_pb2
 from musicgen.cli.display import Display
 from musicgen.cli.exits import WorkFailed
+from musicgen.cli.jsonable import track_file_to_json
 from musicgen.client import specs
-from musicgen.client.saving import saving
+from musicgen.client.saving import check_target, saving
 from musicgen.client.studio import Studio
 from musicgen.errors import (
     ArtifactNotFound,
@@ -180,6 +181,33 @@ class Worker:
             "sha256": download.artifact.sha256,
         }
         return job, saved
+
+    async def save_files(
+        self, track: track_pb2.Track, folder: Path, *, overwrite: bool
+    ) -> list[dict[str, Any]]:
+        """Save all files beside a track's audio in `folder`, which is made if need be.
+        Returns what was saved for `--json`. Nothing is fetched if one can't be saved."""
+        # Only a name, wherever the studio's answer may point to.
+        targets = [folder / (Path(file.name).name or "file") for file in track.files]
+        if targets:
+            await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        for target in targets:
+            check_target(target, overwrite=overwrite)
+        for file, target in zip(track.files, targets, strict=True):
+            await self._stoppable(self._fetch_file(file, target, overwrite=overwrite))
+        return [
+            {**track_file_to_json(file), "path": str(target)}
+            for file, target in zip(track.files, targets, strict=True)
+        ]
+
+    async def _fetch_file(
+        self, file: track_pb2.TrackFile, target: Path, *, overwrite: bool
+    ) -> None:
+        def show(done: int, total: int) -> None:
+            self._display.transfer(f"Saving {file.label}", done, total)
+
+        with saving(target, overwrite=overwrite) as sink:
+            await self._studio.download_file(file, sink, show)
 
     async def _stoppable(self, work: Coroutine[Any, Any, Result]) -> Result:
         running = asyncio.ensure_future(work)

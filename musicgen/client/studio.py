@@ -292,6 +292,15 @@ class Studio:
             on_bytes=on_bytes,
         )
 
+    async def download_file(
+        self, file: track_pb2.TrackFile, sink: BinaryIO, on_bytes: OnBytes | None = None
+    ) -> None:
+        """Write a file beside a track's audio (one of `Track.files`) to `sink`, as
+        `download` does."""
+        await self._transfers.download(
+            file.path, sink, size_bytes=file.size_bytes, sha256=file.sha256, on_bytes=on_bytes
+        )
+
     async def upload(self, file: Path, on_bytes: OnBytes | None = None) -> audio_pb2.AudioRef:
         """Send an audio file to the studio and return the reference to it. Goes on
         where a connection broke off."""

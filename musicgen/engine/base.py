@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from musicgen.progress import Progress
 
@@ -47,6 +48,40 @@ class Parameters:
     options: Mapping[str, Any]
 
 
+ExtraRole = Literal["midi", "stem"]
+"""A score as a Standard MIDI File, or one part of the mix alone."""
+
+EXTRA_SUFFIXES: Mapping[ExtraRole, str] = {"midi": ".mid", "stem": ".wav"}
+MAX_EXTRA_FILES = 64
+MAX_LABEL_CHARACTERS = 100
+_EXTRA_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraFile:
+    """A file beside the mix in the scratch folder, kept with the track.
+
+    `name` has no separators and ends as EXTRA_SUFFIXES says; `label` is for people, such
+    as "Drums". A stem is a WAV file with the mix's rate, channels and length. Raises
+    ValueError for a name or a label that isn't one.
+    """
+
+    name: str
+    role: ExtraRole
+    label: str
+
+    def __post_init__(self) -> None:
+        suffix = EXTRA_SUFFIXES.get(self.role)
+        if suffix is None:
+            raise ValueError(f"{self.role!r} is no role of a file beside the mix")
+        if not _EXTRA_NAME.fullmatch(self.name) or not self.name.endswith(suffix):
+            raise ValueError(f"{self.name[:100]!r} can't be the file name of a {self.role}")
+        if not 1 <= len(self.label) <= MAX_LABEL_CHARACTERS:
+            raise ValueError(
+                f"the label of {self.name} needs 1 to {MAX_LABEL_CHARACTERS} characters"
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class Generation:
     """What an engine made besides MIX_FILE. `loop_frames` is (start, end), end exclusive."""
@@ -58,6 +93,8 @@ class Generation:
     loop_frames: tuple[int, int] | None = None
     decisions: Mapping[str, Any] = field(default_factory=dict)
     """The engine's plan, as plain JSON values, for the track's recipe."""
+    files: Sequence[ExtraFile] = ()
+    """What lies beside the mix: up to MAX_EXTRA_FILES, each with a name of its own."""
 
 
 class Engine(abc.ABC):
@@ -68,7 +105,8 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def generate(self, parameters: Parameters, scratch: Path, report: Report) -> Generation:
         """Write `scratch / MIX_FILE` (WAV, float32 or PCM, at the manifest's rate and
-        channels) and return what was made. The same parameters give the same samples.
+        channels), beside it what the result's `files` name, and return what was made. The
+        same parameters give the same samples.
 
         Runs in a thread. Raises a StudioError for anything a person can act on, and lets
         what `report` raises pass.

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from google.protobuf import struct_pb2
 
 from musicgen.api.audio.v1 import audio_pb2
 from musicgen.api.engine.v1 import engine_pb2
-from musicgen.engine.base import Generation, Manifest, Parameters
+from musicgen.engine.base import (
+    MAX_EXTRA_FILES,
+    ExtraFile,
+    ExtraRole,
+    Generation,
+    Manifest,
+    Parameters,
+)
 from musicgen.errors import EngineCrashed, InvalidField
 
 _EXACT = 1 << 53
 """Whole numbers below this survive a double, which is all that a Struct has."""
+
+_MIX = engine_pb2.GeneratedFile.ROLE_MIX
+_ROLES: Mapping[ExtraRole, engine_pb2.GeneratedFile.Role.ValueType] = {
+    "midi": engine_pb2.GeneratedFile.ROLE_MIDI,
+    "stem": engine_pb2.GeneratedFile.ROLE_STEM,
+}
 
 
 def manifest_to_proto(manifest: Manifest) -> engine_pb2.EngineManifest:
@@ -83,7 +96,11 @@ def generation_to_proto(made: Generation, mix_name: str) -> engine_pb2.Generatio
     """Convert what an engine made. Raises TypeError if its decisions are no JSON values."""
     message = engine_pb2.Generation(
         files=[
-            engine_pb2.GeneratedFile(name=mix_name, role=engine_pb2.GeneratedFile.ROLE_MIX),
+            engine_pb2.GeneratedFile(name=mix_name, role=_MIX),
+            *(
+                engine_pb2.GeneratedFile(name=file.name, role=_ROLES[file.role], label=file.label)
+                for file in made.files
+            ),
         ],
         title=made.title,
         genre=made.genre,
@@ -99,8 +116,9 @@ def generation_to_proto(made: Generation, mix_name: str) -> engine_pb2.Generatio
 
 def generation_from_proto(message: engine_pb2.Generation) -> tuple[Generation, str]:
     """Convert what an engine made; also return the file name of its mix. Raises
-    EngineCrashed if there is not exactly one mix with a plain name: the host is broken."""
-    mixes = [file.name for file in message.files if file.role == engine_pb2.GeneratedFile.ROLE_MIX]
+    EngineCrashed if there is not exactly one mix with a plain name, or another file that
+    can't be kept: the host is broken."""
+    mixes = [file.name for file in message.files if file.role == _MIX]
     if len(mixes) != 1 or "/" in mixes[0] or mixes[0] in ("", ".", ".."):
         raise EngineCrashed("The engine did not say where its mix is.")
     points = message.loop_points
@@ -113,8 +131,27 @@ def generation_from_proto(message: engine_pb2.Generation) -> tuple[Generation, s
             (points.start_frame, points.end_frame) if message.HasField("loop_points") else None
         ),
         decisions=dict_from_struct(message.decisions),
+        files=_extra_files(message.files, mixes[0]),
     )
     return made, mixes[0]
+
+
+def _extra_files(
+    messages: Iterable[engine_pb2.GeneratedFile], mix_name: str
+) -> tuple[ExtraFile, ...]:
+    roles = {number: role for role, number in _ROLES.items()}
+    try:
+        files = tuple(
+            ExtraFile(file.name, roles[file.role], file.label)
+            for file in messages
+            if file.role in roles  # one of a later contract can't be kept
+        )
+    except ValueError as error:
+        raise EngineCrashed(f"The engine named a file that can't be one: {error}.") from error
+    names = [mix_name, *(file.name for file in files)]
+    if len(set(names)) < len(names) or len(files) > MAX_EXTRA_FILES:
+        raise EngineCrashed("The engine named a file twice, or too many files.")
+    return files
 
 
 def struct_from_dict(values: Mapping[str, Any]) -> struct_pb2.Struct:

@@ -12,7 +12,7 @@ import dataclasses
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,28 @@ import soundfile
 
 from musicgen import errors
 from musicgen.audio.codecs import BLOCK_FRAMES, Samples
-from musicgen.engine.base import MIX_FILE, Engine, Generation, Manifest, Parameters, Report
+from musicgen.engine.base import (
+    MIX_FILE,
+    Engine,
+    ExtraFile,
+    Generation,
+    Manifest,
+    Parameters,
+    Report,
+)
 from musicgen.progress import Progress, ProgressMeter, Stage
 from musicgen.testing.signals import sine
 
 SAMPLE_RATE_HZ = 44_100
 HANG_S = 3_600.0
+
+SCORE = (
+    b"MThd"
+    + bytes([0, 0, 0, 6, 0, 0, 0, 1, 0, 96])
+    + b"MTrk"
+    + bytes([0, 0, 0, 12, 0, 0x90, 57, 64, 96, 0x80, 57, 0, 0, 0xFF, 0x2F, 0])
+)
+"""What it leaves as its score: one note of a beat."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,6 +63,13 @@ class Script:
     """Whether cancellation goes unnoticed."""
     wrong: str = ""
     """What is wrong with the mix: rate, channels, length, nan, missing or text."""
+    midi: bool = False
+    """Whether a score is left beside the mix."""
+    stems: Sequence[str] = ()
+    """Parts in lower case that are left beside the mix; together they are the mix."""
+    wrong_extra: str = ""
+    """What is wrong beside the mix: midi_text, midi_missing, stem_missing, or a stem with
+    the rate, length, text or nan of `wrong`."""
 
 
 OPTIONS_SCHEMA: Mapping[str, Any] = {
@@ -61,6 +84,20 @@ OPTIONS_SCHEMA: Mapping[str, Any] = {
         "crash_at": {"type": "integer", "minimum": 0},
         "ignore_cancel": {"type": "boolean"},
         "wrong": {"enum": ["", "rate", "channels", "length", "nan", "missing", "text"]},
+        "midi": {"type": "boolean"},
+        "stems": {"type": "array", "items": {"type": "string", "pattern": "^[a-z]+$"}},
+        "wrong_extra": {
+            "enum": [
+                "",
+                "midi_text",
+                "midi_missing",
+                "stem_missing",
+                "rate",
+                "length",
+                "nan",
+                "text",
+            ]
+        },
     },
 }
 
@@ -114,6 +151,7 @@ class FakeEngine(Engine):
             tempo_bpm=120.0,
             musical_key="A major",
             decisions={"frequency_hz": frequency_hz(parameters.seed), "steps": script.steps},
+            files=_write_extras(samples, scratch, script),
         )
 
     @staticmethod
@@ -141,6 +179,21 @@ def _failure(reason: str) -> Exception:
     if reason == "DISK":
         return OSError(28, "No space left on device")
     return errors.by_reason(reason)("The script says so.")
+
+
+def _write_extras(samples: Samples, scratch: Path, script: Script) -> list[ExtraFile]:
+    """Leave what the script wants beside the mix."""
+    wrong, files = script.wrong_extra, []
+    if script.midi:
+        if wrong != "midi_missing":
+            (scratch / "score.mid").write_bytes(b"no score" if wrong == "midi_text" else SCORE)
+        files.append(ExtraFile("score.mid", "midi", "Score"))
+    for part in script.stems:
+        name = f"stem-{part}.wav"
+        share = (samples / len(script.stems)).astype(np.float32)
+        _write(share, scratch / name, wrong.removeprefix("stem_"))
+        files.append(ExtraFile(name, "stem", part.capitalize()))
+    return files
 
 
 def _write(samples: Samples, path: Path, wrong: str) -> None:

@@ -1,8 +1,9 @@
-"""From the mix of a host to the file of a track, block by block."""
+"""From the WAV files of a host to the files of a track, block by block."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +19,13 @@ from musicgen.audio.codecs import (
     Properties,
     Samples,
 )
-from musicgen.engine.base import Generation, Manifest, Report
+from musicgen.engine.base import Generation, Manifest
 from musicgen.errors import EngineCrashed, InvalidAudio
-from musicgen.progress import ProgressMeter, Stage
 from services.inference.scratch import no_space_is_disk_full
 
-STAGE = "encoding"
 LENGTH_TOLERANCE_S = 0.1
+MAX_MIDI_BYTES = 16 << 20
+_MIDI_HEAD = b"MThd"
 _STEPS_16_BIT = np.float32(32_768.0)
 
 
@@ -62,6 +63,33 @@ def check_mix(
     return facts
 
 
+def check_stem(stem: Path, mix: Properties) -> Properties:
+    """Return the facts of a stem that lines up with its mix. Raises EngineCrashed if it
+    doesn't."""
+    if stem.is_symlink() or not stem.is_file():
+        raise EngineCrashed(f"The engine ended without leaving {stem.name}.")
+    try:
+        with AudioReader(stem) as reader:
+            facts = reader.properties
+    except InvalidAudio as error:
+        raise EngineCrashed(f"The engine's {stem.name} can't be read.") from error
+    same = (Format.WAV, mix.sample_rate_hz, mix.channels)
+    off_s = abs(facts.duration_s - mix.duration_s)
+    if (facts.format, facts.sample_rate_hz, facts.channels) != same or off_s > LENGTH_TOLERANCE_S:
+        raise EngineCrashed(f"The engine's {stem.name} has not the rate and length of the mix.")
+    return facts
+
+
+def check_midi(score: Path) -> None:
+    """Raise EngineCrashed unless this is a MIDI file that can be kept."""
+    if score.is_symlink() or not score.is_file():
+        raise EngineCrashed(f"The engine ended without leaving {score.name}.")
+    with score.open("rb") as file:
+        begins = file.read(len(_MIDI_HEAD))
+    if begins != _MIDI_HEAD or score.stat().st_size > MAX_MIDI_BYTES:
+        raise EngineCrashed(f"The engine's {score.name} is no MIDI file.")
+
+
 def _check_length(
     facts: Properties, made: Generation, asked_duration_s: float, manifest: Manifest
 ) -> None:
@@ -78,19 +106,23 @@ def _check_length(
         )
 
 
-def encode(mix: Path, facts: Properties, format: Format, report: Report) -> Encoded:
-    """Encode `mix` beside it and hash both. Blocks; reports STAGE. Memory is constant.
+def blocks_of(facts: Properties) -> int:
+    """Return how many times `encode` ticks."""
+    return max(1, -(-facts.duration_frames // BLOCK_FRAMES))
+
+
+def encode(
+    source: Path, facts: Properties, format: Format, target: Path, tick: Callable[[], None]
+) -> Encoded:
+    """Encode `source` to `target` and hash both. Blocks the thread; memory is constant.
+    `tick` is called after each block, and what it raises ends the work.
 
     Raises EngineCrashed for samples that are no numbers, DiskFull.
     """
-    target = mix.with_name(f"encoded.{format.extension}")
-    blocks = max(1, -(-facts.duration_frames // BLOCK_FRAMES))
-    meter = ProgressMeter([Stage(STAGE, blocks, 1.0)])
     digest = hashlib.sha256()
-    report(meter.enter(STAGE))
     with (
         no_space_is_disk_full(),
-        AudioReader(mix) as reader,
+        AudioReader(source) as reader,
         AudioWriter(
             target,
             format,
@@ -101,12 +133,14 @@ def encode(mix: Path, facts: Properties, format: Format, report: Report) -> Enco
     ):
         for block in reader.blocks():
             if not np.isfinite(block).all():
-                raise EngineCrashed("The engine's mix holds samples that are no numbers.")
+                raise EngineCrashed(
+                    f"The engine's {source.name} holds samples that are no numbers."
+                )
             pcm = to_pcm_16_bit(block)
             digest.update(pcm.tobytes())
             # libsndfile rounds for FLAC but truncates for WAV; on the grid it does neither.
             writer.write(pcm.astype(np.float32) / _STEPS_16_BIT)
-            report(meter.advance())
+            tick()
     # Read back, not assumed: an MP3 is longer than what went in.
     with AudioReader(target) as reader:
         properties = reader.properties

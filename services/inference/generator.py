@@ -21,8 +21,8 @@ from musicgen.engine.waiting import to_the_end
 from musicgen.errors import InvalidField, ModelNotFound
 from musicgen.progress import Progress
 from services.inference import recipe
-from services.inference.encoder import Encoded, check_mix, encode
 from services.inference.engine_process import EngineProcess
+from services.inference.finishing import Extra, Finished, Finishing
 from services.inference.scratch import Scratch
 
 HOST_SHARE = 0.95
@@ -44,13 +44,14 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Produced:
-    """A track, stored."""
+    """A track, stored, and the files beside it."""
 
     stored: StoredFile
     format: Format
     properties: Properties
     made: Generation
     recipe: Mapping[str, Any]
+    extras: tuple[Extra, ...] = ()
 
 
 class Generator:
@@ -71,14 +72,14 @@ class Generator:
         GenerationTimeout, DiskFull, OutOfMemory, and what else the engine raises.
         """
         engine = self._engine(order.engine)
-        key = f"{self._store.job_prefix(order.job_id, order.fence)}/mix.{order.format.extension}"
-        self._check_claim(order, key)
+        prefix = self._store.job_prefix(order.job_id, order.fence)
+        self._check_claim(order, prefix)
         manifest = await engine.manifest()
         validate(order.parameters, manifest, at=f"{order.at}.parameters")
         async with self._claims.hold(order.job_id, order.fence):
             folder = await asyncio.to_thread(self._scratch.make)
             try:
-                making = self._make(order, engine, manifest, folder, key)
+                making = self._make(order, engine, manifest, folder, prefix)
                 async with contextlib.aclosing(making):
                     async for event in making:
                         yield event
@@ -86,7 +87,7 @@ class Generator:
                 await to_the_end(asyncio.to_thread(self._scratch.remove, folder))
 
     async def _make(
-        self, order: Order, engine: EngineProcess, manifest: Manifest, folder: Path, key: str
+        self, order: Order, engine: EngineProcess, manifest: Manifest, folder: Path, prefix: str
     ) -> AsyncGenerator[Progress | Produced, None]:
         parameters, course = order.parameters, _Course()
         made: Made | None = None
@@ -98,22 +99,25 @@ class Generator:
                     yield course.at(event, 0.0, HOST_SHARE)
         if made is None:
             raise RuntimeError("an engine's stream ends with a result or an error")
-        generation, mix = made.generation, folder / made.mix_name
+        left, finishing = made, Finishing(self._store, prefix, order.format)
 
-        def finish(report: Report) -> tuple[Encoded, StoredFile]:
-            facts = check_mix(mix, manifest, generation, parameters.duration_s)
-            encoded = encode(mix, facts, order.format, report)
-            with self._store.writing(key) as temporary:
-                encoded.path.replace(temporary)
-            return encoded, StoredFile(key, encoded.sha256, encoded.size_bytes)
+        def finish(report: Report) -> Finished:
+            return finishing.run(left, folder, manifest, parameters.duration_s, report)
 
-        finishing = ThreadedWork(finish)
-        async with contextlib.aclosing(finishing.run()) as steps:
+        work = ThreadedWork(finish)
+        async with contextlib.aclosing(work.run()) as steps:
             async for step in steps:
                 yield course.at(step, HOST_SHARE, 1.0)
-        encoded, stored = finishing.result
-        made_recipe = recipe.build(manifest, parameters, generation, encoded)
-        yield Produced(stored, order.format, encoded.properties, generation, made_recipe)
+        finished, mix = work.result, work.result.mix
+        made_recipe = recipe.build(manifest, parameters, made.generation, mix)
+        yield Produced(
+            stored=finished.stored,
+            format=order.format,
+            properties=mix.properties,
+            made=made.generation,
+            recipe=made_recipe,
+            extras=finished.extras,
+        )
 
     def _engine(self, name: str) -> EngineProcess:
         if name not in self._engines:
@@ -124,11 +128,11 @@ class Generator:
             )
         return self._engines[name]
 
-    def _check_claim(self, order: Order, key: str) -> None:
+    def _check_claim(self, order: Order, prefix: str) -> None:
         if order.fence < 1:
             raise InvalidField("fence must be 1 or more.", fields={"fence": "must be 1 or more"})
         try:
-            self._store.path(key)
+            self._store.path(prefix)
         except InvalidField as error:
             raise InvalidField(
                 "job_id is not an id.", fields={"job_id": "letters, digits, '.', '_', '-' only"}

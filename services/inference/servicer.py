@@ -89,6 +89,14 @@ def _track(produced: Produced) -> audio_pb2.ProducedTrack:
         recipe=struct_from_dict(produced.recipe),
         tempo_bpm=made.tempo_bpm,
         musical_key=made.musical_key,
+        attachments=[
+            audio_pb2.Attachment(
+                artifact=artifact_to_proto(extra.stored, extra.media_type, extra.properties),
+                name=extra.name,
+                label=extra.label,
+            )
+            for extra in produced.extras
+        ],
     )
     if made.loop_frames is not None:
         start, end = made.loop_frames

@@ -12,6 +12,7 @@ from musicgen.artifacts import StoredFile
 from musicgen.audio.codecs import Properties
 from musicgen.errors import InvalidField
 from musicgen.rpc.convert_audio import artifact_to_proto, properties_to_proto
+from services.library.attachments import Attachment
 from services.library.editing import Edit
 from services.library.export import Exported
 from services.library.library import Produced
@@ -43,6 +44,17 @@ def track_to_proto(track: Track) -> track_pb2.Track:
         etag=track.etag,
         audio_path=f"/v1/tracks/{track.track_id}/audio",
         peaks_path=f"/v1/tracks/{track.track_id}/peaks",
+        files=[
+            track_pb2.TrackFile(
+                name=file.name,
+                label=file.label,
+                size_bytes=file.size_bytes,
+                media_type=file.media_type,
+                path=f"/v1/tracks/{track.track_id}/files/{file.name}",
+                sha256=file.sha256,
+            )
+            for file in track.files
+        ],
     )
 
 
@@ -79,6 +91,16 @@ def produced_from_proto(message: audio_pb2.ProducedTrack) -> Produced:
         if message.HasField("loop_points")
         else None,
         parent_track_id=message.parent_track_id,
+        attachments=tuple(
+            Attachment(
+                artifact_key=one.artifact.key,
+                sha256=one.artifact.sha256,
+                name=one.name,
+                label=one.label,
+                media_type=one.artifact.media_type,
+            )
+            for one in message.attachments
+        ),
     )
 
 

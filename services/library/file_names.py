@@ -34,6 +34,14 @@ def export_name(artist: str, title: str, extension: str) -> str:
     return safe_name(f"{text}.{extension}")
 
 
+def beside_name(title: str, label: str, extension: str) -> str:
+    """Return the name of a file beside a track, such as "Rainy Night - Drums.flac". A
+    long title gives way, so that the files of a track have different names."""
+    room = max(_LIMIT_BYTES - len(f" - {label}.{extension}".encode()), _LIMIT_BYTES // 3)
+    title = title.encode()[:room].decode("utf-8", "ignore").strip()
+    return safe_name(f"{title} - {label}.{extension}")
+
+
 def attachment(name: str) -> str:
     """Return the Content-Disposition of a download: a plain ASCII name for old clients
     and the exact one in UTF-8 (RFC 6266, RFC 5987)."""

@@ -25,11 +25,19 @@ from musicgen.errors import (
     UnsupportedFormat,
 )
 from musicgen.rpc import log
-from services.library import containers, editing, files, pages, peaks
+from services.library import attachments, containers, editing, files, pages, peaks
+from services.library.attachments import Attachment
 from services.library.editing import Edit
 from services.library.index import Index, Row, normalised
-from services.library.shelf import PEAKS, Shelf
-from services.library.track import LoopPoints, SidecarDamaged, Track, now_us, track_id_of
+from services.library.shelf import FILES, PEAKS, Shelf
+from services.library.track import (
+    LoopPoints,
+    SidecarDamaged,
+    Track,
+    TrackFile,
+    now_us,
+    track_id_of,
+)
 
 PEAKS_AT_ONCE_S = 30 * 60
 """Audio up to this long gets its peaks while it is registered (about a second); those of
@@ -55,6 +63,12 @@ class Produced:
     musical_key: str = ""
     loop_points: LoopPoints | None = None
     parent_track_id: str = ""
+    attachments: tuple[Attachment, ...] = ()
+
+    @property
+    def artifact_keys(self) -> tuple[str, ...]:
+        """The keys of all its artifacts."""
+        return (self.artifact_key, *(one.artifact_key for one in self.attachments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +145,17 @@ class Library:
             if not files.is_contained(source, self._store.root / "artifacts"):
                 raise ArtifactNotFound(f"{produced.artifact_key} is no artifact.")
             track = self._described(job_id, output_index, produced, source)
-            files.require_space(self.shelf.root, track.size_bytes)
+            beside = attachments.verified(self._store, produced.attachments)
+            track = replace(track, files=tuple(one.file for one in beside))
+            beside_bytes = sum(file.size_bytes for file in track.files)
+            files.require_space(self.shelf.root, track.size_bytes + beside_bytes)
             with self.shelf.staging(track_id) as folder:
                 copied = containers.copy_tagged(
                     source, folder / track.audio_name, track.format, track
                 )
                 track = replace(track, size_bytes=copied.size_bytes)
+                if beside:
+                    attachments.place(beside, folder / FILES)
                 if track.audio.duration_s <= PEAKS_AT_ONCE_S:
                     files.write_text(folder / PEAKS, peaks.compute(source).to_json())
                 try:
@@ -146,11 +165,12 @@ class Library:
             self._remember(track)
             return track
 
-    def discard_artifact(self, key: str) -> None:
-        """Remove an artifact that is now a track; fine if it is gone already."""
-        path = self._store.path(key)
-        if files.is_contained(path, self._store.root / "artifacts"):
-            path.unlink(missing_ok=True)
+    def discard_artifacts(self, produced: Produced) -> None:
+        """Remove the artifacts of what is now a track; fine if they are gone already."""
+        for key in produced.artifact_keys:
+            path = self._store.path(key)
+            if files.is_contained(path, self._store.root / "artifacts"):
+                path.unlink(missing_ok=True)
 
     def get(self, track_id: str) -> Track:
         """Return a track, read from its files. Raises TrackNotFound."""
@@ -206,6 +226,15 @@ class Library:
         """Return a track and the path of its audio. Raises TrackNotFound."""
         track = self.get(track_id)
         return track, self.shelf.audio(track)
+
+    def file(self, track_id: str, name: str) -> tuple[Track, TrackFile, Path]:
+        """Return a track, a file beside its audio and the path of that file.
+
+        Raises TrackNotFound, ArtifactNotFound.
+        """
+        track = self.get(track_id)
+        path = self.shelf.file(track, name)
+        return track, next(file for file in track.files if file.name == name), path
 
     def _described(self, job_id: str, output_index: int, produced: Produced, source: Path) -> Track:
         actual = sha256_of(source)

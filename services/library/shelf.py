@@ -1,6 +1,7 @@
 """The folders of the library, one a track, and what lies in them.
 
     library/<track_id>/audio.<ext>, track.json, peaks.json    a track
+    library/<track_id>/files/<name>                           what came beside the audio
     library/<track_id>/edit.json                              an edit not yet finished
     library/.staging/<track_id>.<random>/                     a track being registered
     library/.trash/<track_id>.<time>/                         deleted, whole
@@ -25,12 +26,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from musicgen.artifacts import sync_folder
-from musicgen.errors import TrackNotFound
+from musicgen.errors import ArtifactNotFound, TrackNotFound
 from services.library import containers, files
 from services.library.track import SidecarDamaged, Track, from_sidecar, to_sidecar
 
 SIDECAR = "track.json"
 PEAKS = "peaks.json"
+FILES = "files"
 _EDIT = "edit.json"
 _TRACK_ID = re.compile(r"[a-z2-7]{16}")
 
@@ -107,6 +109,17 @@ class Shelf:
             )
         return path
 
+    def file(self, track: Track, name: str) -> Path:
+        """Return the path of a file beside a track's audio. Raises ArtifactNotFound."""
+        path = self.folder(track.track_id) / FILES / name
+        listed = any(file.name == name for file in track.files)  # so `name` is a plain one
+        if not listed or not files.is_contained(path, self.root):
+            raise ArtifactNotFound(
+                f"Track {track.track_id} has no file {name[:100]!r}.",
+                metadata={"track_id": track.track_id},
+            )
+        return path
+
     @contextlib.contextmanager
     def staging(self, track_id: str) -> Iterator[Path]:
         """Give a folder to build a track in; what is left there afterwards is removed."""
@@ -122,8 +135,8 @@ class Shelf:
         """Give a staged folder its id. A folder in the way that is no track goes to the
         trash; FileExistsError means that it is one."""
         files.write_json(folder / SIDECAR, to_sidecar(track))
-        for path in folder.iterdir():
-            files.sync_file(path)
+        for path in folder.rglob("*"):
+            (sync_folder if path.is_dir() else files.sync_file)(path)
         sync_folder(folder)
         target = self.root / track.track_id
         if target.exists():

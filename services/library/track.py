@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import datetime as dt
 import hashlib
 import json
@@ -34,6 +35,17 @@ class LoopPoints:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackFile:
+    """A file beside the audio, kept as it came: a score, a stem."""
+
+    name: str
+    label: str
+    size_bytes: int
+    media_type: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Track:
     """What is known of a track. Times are microseconds since 1970 (UTC)."""
 
@@ -56,6 +68,7 @@ class Track:
     musical_key: str = ""
     loop_points: LoopPoints | None = None
     parent_track_id: str = ""
+    files: tuple[TrackFile, ...] = ()
 
     @property
     def format(self) -> Format:
@@ -117,6 +130,7 @@ def to_sidecar(track: Track) -> dict[str, Any]:
         "output_index": track.output_index,
         "create_time": _to_text(track.create_time_us),
         "update_time": _to_text(track.update_time_us),
+        "files": [dataclasses.asdict(file) for file in track.files],
         "recipe": track.recipe,
     }
 
@@ -161,9 +175,20 @@ def _from_sidecar(sidecar: dict[str, Any]) -> Track:
         create_time_us=_to_us(sidecar["create_time"]),
         update_time_us=_to_us(sidecar["update_time"]),
         recipe=recipe,
+        files=tuple(_file(file) for file in sidecar.get("files", ())),  # absent in old ones
     )
     _check_can_be_sent(track)
     return track
+
+
+def _file(entry: dict[str, Any]) -> TrackFile:
+    return TrackFile(
+        name=str(entry["name"]),
+        label=str(entry["label"]),
+        size_bytes=int(entry["size_bytes"]),
+        media_type=str(entry["media_type"]),
+        sha256=str(entry["sha256"]),
+    )
 
 
 def _check_can_be_sent(track: Track) -> None:
@@ -185,7 +210,10 @@ def _check_can_be_sent(track: Track) -> None:
     for name, (least, number, most) in numbers.items():
         if not least <= number <= most:
             raise ValueError(f"{name} is out of range")
+    if not all(0 <= file.size_bytes <= _INT64_LARGEST for file in track.files):
+        raise ValueError("a file's size is out of range")
     texts = [track.title, track.artist, track.album, track.genre, track.musical_key, *track.tags]
+    texts += [text for file in track.files for text in (file.name, file.label, file.media_type)]
     _check_json([*texts, track.parent_track_id, track.job_id, track.tempo_bpm, track.recipe])
 
 

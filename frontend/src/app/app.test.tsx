@@ -369,6 +369,51 @@ describe('a track', () => {
     expect(saveFile).toHaveBeenCalledOnce();
   });
 
+  it('offers its score and its stems only if it has them', async () => {
+    const file = (name: string, label: string, mediaType: string, sizeBytes: bigint) => ({
+      name,
+      label,
+      mediaType,
+      sizeBytes,
+      path: `/v1/tracks/t1/files/${name}`,
+    });
+    memory.library.add({ trackId: 'plain', title: 'Plain' });
+    memory.library.add({
+      trackId: 't1',
+      title: 'With stems',
+      files: [
+        file('score.mid', 'Score', 'audio/midi', 900n),
+        file('stem-drums.flac', 'Drums', 'audio/flac', 1_234_567n),
+        file('stem-bass.flac', 'Bass', 'audio/flac', 45_000n),
+      ],
+    });
+    await openPage();
+    const [newest, plain] = await screen.findAllByTestId('library-row');
+    await userEvent.click(within(newest as HTMLElement).getByTestId('row-open'));
+    const track = within(await screen.findByTestId('track-card'));
+    const midi = track.getByTestId('download-midi');
+    expect(midi).toHaveAttribute('href', '/v1/tracks/t1/files/score.mid');
+    expect(midi).toHaveAttribute('download');
+    expect(track.queryByTestId('download-stem')).toBeNull();
+    const stems = track.getByTestId('stems');
+    expect(stems).toHaveTextContent('Stems 2');
+    expect(stems).toHaveAttribute('aria-expanded', 'false');
+    await userEvent.click(stems);
+    expect(stems).toHaveAttribute('aria-expanded', 'true');
+    const links = track.getAllByTestId('download-stem');
+    expect(links.map((link) => link.textContent)).toEqual(['Drums1.2 MB', 'Bass45 kB']);
+    expect(links[1]).toHaveAttribute('href', '/v1/tracks/t1/files/stem-bass.flac');
+    expect(links[1]).toHaveAccessibleName('Download Bass');
+    await userEvent.click(stems);
+    expect(track.queryByTestId('download-stem')).toBeNull();
+
+    await userEvent.click(within(newest as HTMLElement).getByTestId('row-open'));
+    await userEvent.click(within(plain as HTMLElement).getByTestId('row-open'));
+    const other = within(await screen.findByTestId('track-card'));
+    expect(other.queryByTestId('download-midi')).toBeNull();
+    expect(other.queryByTestId('stems')).toBeNull();
+  });
+
   it('says why a download could not be made', async () => {
     const { track } = await openTrack();
     const full = studioError(Code.ResourceExhausted, 'QUEUE_FULL', 'Too much work.', 'Wait.');

@@ -17,7 +17,7 @@ from musicgen.artifacts import ArtifactStore
 from musicgen.audio.codecs import Format
 from musicgen.errors import ArtifactNotFound, EditConflict, StudioError, TrackNotFound
 from services.library import files
-from services.library.file_names import attachment
+from services.library.file_names import attachment, beside_name
 from services.library.library import Library
 from services.library.uploads import State, Uploads
 from services.library.waveforms import Waveforms
@@ -72,6 +72,20 @@ class Routes:
             missing=TrackNotFound(f"Track {track_id} was deleted meanwhile."),
         )
 
+    async def file(self, request: Request) -> Response:
+        """GET /v1/tracks/{track_id}/files/{name} as a download, with Range."""
+        track_id, name = request.path_params["track_id"], request.path_params["name"]
+        track, file, path = await asyncio.to_thread(self._library.file, track_id, name)
+        saved = beside_name(track.title, file.label, path.suffix.removeprefix("."))
+        return await file_response(
+            request,
+            path,
+            media_type=file.media_type,
+            cache=REVALIDATE,  # the file stays, but the title is in its name
+            headers={"content-disposition": attachment(saved)},
+            missing=TrackNotFound(f"Track {track_id} was deleted meanwhile."),
+        )
+
     async def artifact(self, request: Request) -> Response:
         """GET /v1/artifacts/{job_id}/{fence}/{name}?name=… as a download."""
         parts = request.path_params
@@ -119,6 +133,7 @@ def build_app(routes: Routes, frontend: Frontend) -> Starlette:
         routes=[
             Route("/v1/tracks/{track_id}/audio", routes.audio, methods=["GET", "HEAD"]),
             Route("/v1/tracks/{track_id}/peaks", routes.peaks, methods=["GET", "HEAD"]),
+            Route("/v1/tracks/{track_id}/files/{name}", routes.file, methods=["GET", "HEAD"]),
             Route("/v1/uploads/{upload_id}", routes.upload, methods=["PUT"]),
             Route(
                 "/v1/artifacts/{job_id}/{fence}/{name}", routes.artifact, methods=["GET", "HEAD"]

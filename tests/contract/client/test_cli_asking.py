@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -192,3 +194,45 @@ def test_a_reader_that_has_seen_enough_is_no_error(musicgen: Musicgen) -> None:
     command = f"{sys.executable} -m musicgen.cli tracks --json | true"
     ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert ended.stderr == ""
+
+
+def test_files_beside_a_track_are_listed_and_saved(
+    musicgen: Musicgen, studio: ScriptedStudio, tmp_path: Path
+) -> None:
+    """`show` names them; `files` saves all of them, checked, and overwrites none unasked."""
+    contents = {"score.mid": b"MThd" * 99, "stem-drums.flac": b"fLaC" * 999}
+    track = studio.library.tracks["track1"]
+    for name, content in contents.items():
+        path = f"/v1/tracks/track1/files/{name}"
+        studio.http.made[path] = content
+        track.files.add(
+            name=name, label=name.upper(), path=path, size_bytes=len(content),
+            media_type="audio/midi", sha256=hashlib.sha256(content).hexdigest(),
+        )  # fmt: skip
+    assert "SCORE.MID (score.mid, 396 B)" in musicgen("tracks", "show", "track1").stdout
+    shown = json.loads(musicgen("tracks", "show", "track1", "--json").stdout)["track"]["files"]
+    assert [file["name"] for file in shown] == list(contents)
+
+    studio.http.faults.break_downloads_at = [100]
+    saved = musicgen("tracks", "files", "track1", "-o", "new/folder")
+    assert saved.stdout.splitlines() == [f"new/folder/{name}" for name in contents]
+    folder = tmp_path / "new" / "folder"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == contents
+
+    assert musicgen("tracks", "files", "track1", "-o", "new/folder").exit_code == 2
+    track.files[0].sha256 = "0" * 64
+    again = ("tracks", "files", "track1", "-o", "new/folder", "--force", "--json")
+    assert musicgen(*again).exit_code != 0  # other bytes than the studio said
+    assert (folder / "score.mid").read_bytes() == contents["score.mid"]
+    track.files[0].sha256 = hashlib.sha256(contents["score.mid"]).hexdigest()
+    (first, second) = json.loads(musicgen(*again).stdout)["files"]
+    assert (first["path"], second["label"]) == ("new/folder/score.mid", "STEM-DRUMS.FLAC")
+    assert sorted(path.name for path in folder.iterdir()) == sorted(contents)
+
+    track.files[1].name = "../../escaped"
+    assert musicgen("tracks", "files", "track1", "-o", "deep/er").exit_code == 0
+    assert (tmp_path / "deep" / "er" / "escaped").is_file()
+    none = musicgen("tracks", "files", "track2", "-o", "none", "--json")
+    assert json.loads(none.stdout) == {"files": []}
+    assert musicgen("tracks", "files", "gone", "-o", "none").exit_code == 3
+    assert not (tmp_path / "none").exists()

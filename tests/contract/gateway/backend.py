@@ -154,6 +154,7 @@ def http_app(folder: Path) -> Starlette:
             Route("/", page),
             Route("/v1/tracks/{track_id}/audio", serve_audio),
             Route("/v1/tracks/{track_id}/peaks", peaks),
+            Route("/v1/tracks/{track_id}/files/{name}", peaks),
             Route("/v1/uploads/first", first_bytes, methods=["PUT"]),
             Route("/v1/uploads/{upload_id}", upload, methods=["PUT"]),
         ]

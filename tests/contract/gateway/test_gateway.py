@@ -363,6 +363,13 @@ def test_range_requests_pass(gateway: Gateway) -> None:
     assert answer.headers["content-range"] == "bytes 256-511/102400"
 
 
+def test_files_beside_a_track_pass(gateway: Gateway) -> None:
+    """They come from the library's HTTP side; the folder itself is no path."""
+    answer = call(gateway.port, "GET", "/v1/tracks/t/files/stem-drums.flac")
+    assert (answer.status, len(answer.json["peaks"])) == (200, 2000)
+    assert call(gateway.port, "GET", "/v1/tracks/t/files").status == 404
+
+
 def test_uploads_stream_through(gateway: Gateway) -> None:
     """An upload larger than any message passes, and its first bytes arrive before its end."""
     answer = call(gateway.port, "PUT", "/v1/uploads/u1", b"x" * (9 << 20))

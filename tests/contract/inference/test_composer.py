@@ -60,5 +60,19 @@ async def test_composer_is_cancelled_in_the_middle(composer: Running) -> None:
     call.cancel()
     await composer.generate(composing("c", LOFI, duration_s=5.0))
     assert composer.service.engines["composer"].host_pid == pid
-    assert composer.artifacts() == ["c/1/mix.flac", "warm/1/mix.flac"]
+    assert composer.artifacts() == [
+        f"{job}/1/{name}" for job in ("c", "warm") for name in ("mix.flac", "score.mid")
+    ]
     assert composer.scratch_left() == []
+
+
+async def test_composer_leaves_its_score_and_stems(composer: Running) -> None:
+    """The score comes always, the stems when they are asked for, as long as the mix."""
+    message = composing("a", LOFI)
+    message.spec.parameters.options.update({"stems": True})
+    track = (await composer.generate(message))[-1].result
+    score, *stems = track.attachments
+    assert (score.name, score.artifact.media_type) == ("score.mid", "audio/midi")
+    assert {"stem-drums.flac", "stem-room.flac"} <= {stem.name for stem in stems}
+    frames = {stem.artifact.audio.duration_frames for stem in stems}
+    assert frames == {track.artifact.audio.duration_frames}

@@ -34,7 +34,7 @@ from musicgen.errors import (
 )
 from musicgen.rpc.channel import connect
 from musicgen.rpc.status import from_rpc_error
-from musicgen.testing.fake_engine import expected_samples
+from musicgen.testing.fake_engine import SCORE, expected_samples
 from services.inference.encoder import to_pcm_16_bit
 from tests.contract.inference.conftest import Running, request
 
@@ -48,9 +48,9 @@ async def failure(inference: Running, message: pb.GenerateRequest) -> StudioErro
     return from_rpc_error(caught.value)
 
 
-async def first_step(call: Any) -> None:
-    """Read until the engine itself has reported."""
-    while (await call.read()).progress.stage != "playing":
+async def first_step(call: Any, stage: str = "playing") -> None:
+    """Read until the engine itself has reported, or another stage begins."""
+    while (await call.read()).progress.stage != stage:
         pass
 
 
@@ -124,6 +124,70 @@ async def test_other_formats(inference: Running, format: int, extension: str, ki
     assert track.artifact.audio.format == format
     digest = hashlib.sha256(to_pcm_16_bit(expected_samples(7, 1.0)).tobytes()).hexdigest()
     assert dict_from_struct(track.recipe)["audio_sha256"] == digest
+
+
+@pytest.mark.parametrize(
+    ("format", "extension"),
+    [
+        (audio_pb2.AUDIO_FORMAT_FLAC, "flac"),
+        (audio_pb2.AUDIO_FORMAT_WAV, "wav"),
+        (audio_pb2.AUDIO_FORMAT_MP3, "flac"),
+    ],
+)
+async def test_score_and_stems_lie_beside_the_mix(
+    inference: Running, format: int, extension: str
+) -> None:
+    """They are stored with their checksums, the score as it is, the stems encoded without
+    loss; together the stems are the mix."""
+    options = {"midi": True, "stems": ["bass", "drums"]}
+    track = (await inference.generate(request(format=format, options=options)))[-1].result
+    score, *stems = track.attachments
+    assert [(file.name, file.label) for file in track.attachments] == [
+        ("score.mid", "Score"),
+        (f"stem-bass.{extension}", "Bass"),
+        (f"stem-drums.{extension}", "Drums"),
+    ]
+    for file in track.attachments:
+        assert file.artifact.key == f"artifacts/job1/1/{file.name}"
+        content = (inference.data_root / file.artifact.key).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == file.artifact.sha256
+        assert len(content) == file.artifact.size_bytes
+    assert score.artifact.media_type == "audio/midi"
+    assert not score.artifact.HasField("audio")
+    assert (inference.data_root / score.artifact.key).read_bytes() == SCORE
+    decoded = [soundfile.read(inference.data_root / stem.artifact.key)[0] for stem in stems]
+    assert [stem.artifact.media_type for stem in stems] == [f"audio/{extension}"] * 2
+    assert stems[0].artifact.audio.duration_frames == 44_100
+    assert np.allclose(sum(decoded), expected_samples(7, 1.0), atol=3 / 32_768)
+    assert len(inference.artifacts()) == 4
+    assert "attachments" not in dict_from_struct(track.recipe)
+    assert inference.scratch_left() == []
+
+
+@pytest.mark.parametrize(
+    "wrong", ["midi_text", "midi_missing", "stem_missing", "rate", "length", "text", "nan"]
+)
+async def test_what_is_wrong_beside_the_mix_fails_the_whole(inference: Running, wrong: str) -> None:
+    """A track is kept with all its files or not at all."""
+    options = {"midi": True, "stems": ["bass", "drums"], "wrong_extra": wrong}
+    assert isinstance(await failure(inference, request(options=options)), EngineCrashed)
+    assert inference.artifacts() == []
+    assert inference.scratch_left() == []
+
+
+async def test_cancelled_while_stems_are_encoded(inference: Running) -> None:
+    """Work ends within a second, and neither the mix nor a stem stays."""
+    stems = list("abcdefghijkl")
+    options = {"midi": True, "stems": stems, "steps": 1}
+    call = inference.stub.Generate(request(duration_s=60.0, options=options))
+    await first_step(call, "encoding")
+    call.cancel()
+    start = time.monotonic()
+    while inference.scratch_left() and time.monotonic() < start + 5:
+        await asyncio.sleep(0.02)
+    assert time.monotonic() - start < 1.0
+    assert inference.artifacts() == []
+    assert inference.scratch_left() == []
 
 
 async def test_same_seed_same_file(inference: Running) -> None:

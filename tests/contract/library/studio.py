@@ -23,7 +23,7 @@ from musicgen.audio.codecs import Format
 from musicgen.rpc.channel import connect
 from services.library.service import LibraryService
 from services.library.settings import Settings
-from tests.unit.library.sounds import produced
+from tests.unit.library.sounds import attached, produced
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -92,9 +92,10 @@ class Studio:
         *,
         format: Format = Format.FLAC,
         frames: int = 50_017,
+        files: bool = False,
         **more: Any,
     ) -> pb.RegisterTrackRequest:
-        """A finished artifact, ready to be registered."""
+        """A finished artifact, ready to be registered; with a score and stems if asked."""
         made = produced(self.store, job_id, format=format, frames=frames, **more)
         message = audio_pb2.ProducedTrack(
             artifact=audio_pb2.Artifact(key=made.artifact_key, sha256=made.sha256),
@@ -108,6 +109,11 @@ class Studio:
         if made.loop_points:
             message.loop_points.start_frame = made.loop_points.start_frame
             message.loop_points.end_frame = made.loop_points.end_frame
+        for one in attached(self.store, job_id) if files else ():
+            artifact = audio_pb2.Artifact(
+                key=one.artifact_key, sha256=one.sha256, media_type=one.media_type
+            )
+            message.attachments.add(artifact=artifact, name=one.name, label=one.label)
         return pb.RegisterTrackRequest(job_id=job_id, track=message)
 
     async def register(self, job_id: str = "job-1", **more: Any) -> track_pb2.Track:

@@ -376,3 +376,26 @@ async def test_export_without_space(studio: Studio) -> None:
     error = await refused(stream.read())
     assert isinstance(error, DiskFull)
     assert int(error.metadata["needed_bytes"]) > int(error.metadata["free_bytes"])
+
+
+async def test_files_beside_the_audio_are_registered_too(studio: Studio) -> None:
+    """The track lists them, again when asked again, and their artifacts are gone; a wrong
+    checksum of one leaves no track."""
+    request = studio.request(files=True)
+    first = (await studio.stub.RegisterTrack(request)).track
+    assert [file.name for file in first.files] == ["score.mid", "stem-bass.flac", "d.flac"]
+    assert all(file.size_bytes and file.sha256 for file in first.files)
+    assert (await studio.stub.RegisterTrack(request)).track == first
+    assert not [path for path in studio.store.path("artifacts").rglob("*") if path.is_file()]
+    bad = studio.request("job-2", files=True)
+    bad.track.attachments[1].artifact.sha256 = "0" * 64
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await studio.stub.RegisterTrack(bad)
+    assert caught.value.code() is grpc.StatusCode.DATA_LOSS
+    bad.track.attachments[1].artifact.sha256 = request.track.attachments[1].artifact.sha256
+    bad.track.attachments[0].name = "../x"
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await studio.stub.RegisterTrack(bad)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    page = await studio.stub.ListTracks(pb.ListTracksRequest())
+    assert list(page.tracks) == [first]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -337,3 +338,32 @@ async def test_errors_are_statuses(studio: Studio) -> None:
     kinds = [detail["@type"].rpartition(".")[2] for detail in body["details"]]
     assert kinds == ["ErrorInfo", "LocalizedMessage", "Help"]
     assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_files_beside_a_track_are_downloads(studio: Studio) -> None:
+    """Each has the bytes that the engine made, its type, Range, and a name that says what
+    of which track it is; all that leads elsewhere is 404."""
+    track = await studio.register(files=True, title="Rainy/Night")
+    assert [(file.label, file.media_type) for file in track.files] == [
+        ("Score", "audio/midi"),
+        ("Bass", "audio/flac"),
+        ("Drums", "audio/flac"),
+    ]
+    saved = ["Rainy_Night - Score.mid", "Rainy_Night - Bass.flac", "Rainy_Night - Drums.flac"]
+    for file, name in zip(track.files, saved, strict=True):
+        assert file.path == f"/v1/tracks/{track.track_id}/files/{file.name}"
+        answer = await studio.http("GET", file.path)
+        assert (answer.code, len(answer.body)) == (200, file.size_bytes)
+        assert hashlib.sha256(answer.body).hexdigest() == file.sha256
+        assert answer.headers["content-type"] == file.media_type
+        assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        part = await studio.http("GET", file.path, headers={"Range": "bytes=1-3"})
+        assert (part.code, part.body) == (206, answer.body[1:4])
+        assert (await studio.http("HEAD", file.path)).body == b""
+    base = f"/v1/tracks/{track.track_id}/files"
+    for path in (f"{base}/none.mid", f"{base}/..%2Ftrack.json", f"{base}/%2e%2e"):
+        answer = await studio.http("GET", path)
+        assert answer.code == 404, path
+    missing = await studio.http("GET", f"/v1/tracks/{'a' * 16}/files/score.mid")
+    assert (missing.code, missing.reason) == (404, "TRACK_NOT_FOUND")

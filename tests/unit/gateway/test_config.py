@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from google.protobuf import descriptor_pb2
 from gateway import __main__ as program
 from gateway.config import build
 from gateway.descriptors import descriptor_set, exposed_methods
+from gateway.routes import virtual_hosts
 from gateway.settings import Settings
 from tests.unit.gateway.test_settings import GOOD
 
@@ -72,6 +74,29 @@ def test_one_template_for_both_forms() -> None:
     ]
     assert ends[0]["endpoint"]["address"] == {"pipe": {"path": "/s/jobs.sock"}}
     assert ends[1]["endpoint"]["address"]["socket_address"]["port_value"] == 50051
+
+
+@pytest.mark.parametrize(
+    ("path", "raw"),
+    [
+        ("/v1/tracks/t/audio", True),
+        ("/v1/tracks/t/peaks", True),
+        ("/v1/tracks/t/files/stem-drums.flac", True),
+        ("/v1/tracks/t/files", False),
+        ("/v1/tracks/t/files/a/b", False),
+        ("/v1/tracks/t/audio/x", False),
+        ("/v1/tracks/t", False),
+    ],
+)
+def test_bytes_of_tracks_go_past_the_transcoder(path: str, raw: bool) -> None:
+    """Exactly the paths of files lead to the library's HTTP side."""
+    studio = virtual_hosts(settings())[0]
+    (regex,) = [
+        route["match"]["safe_regex"]["regex"]
+        for route in studio["routes"]
+        if "safe_regex" in route["match"]
+    ]
+    assert bool(re.fullmatch(regex, path)) is raw
 
 
 def test_key_only_when_configured() -> None:

@@ -15,7 +15,14 @@ import pytest
 
 from musicgen.api.engine.v1 import engine_pb2
 from musicgen.engine import determinism
-from musicgen.engine.base import MIX_FILE, Generation, Parameters, Report
+from musicgen.engine.base import (
+    MIX_FILE,
+    ExtraFile,
+    ExtraRole,
+    Generation,
+    Parameters,
+    Report,
+)
 from musicgen.engine.convert import (
     dict_from_struct,
     generation_from_proto,
@@ -37,6 +44,8 @@ from musicgen.testing.signals import sine
 
 pytestmark = pytest.mark.unit
 
+EXTRAS = (ExtraFile("score.mid", "midi", "Score"), ExtraFile("stem-drums.wav", "stem", "Drums"))
+
 
 def test_values_survive_the_wire() -> None:
     """Manifest, parameters and result are the same after a round trip."""
@@ -45,7 +54,7 @@ def test_values_survive_the_wire() -> None:
         "p", "l", 12.5, 0, {"a": [1, 2.5, None, True, {"b": "c"}], "n": -3, "big": 2**60}
     )
     assert parameters_from_proto(parameters_to_proto(parameters)) == parameters
-    made = Generation("t", "g", 82.0, "A minor", (10, 20), {"plan": {"bars": 8}})
+    made = Generation("t", "g", 82.0, "A minor", (10, 20), {"plan": {"bars": 8}}, EXTRAS)
     assert generation_from_proto(generation_to_proto(made, "mix.wav")) == (made, "mix.wav")
     bare = Generation("t")
     assert generation_from_proto(generation_to_proto(bare, "m")) == (bare, "m")
@@ -76,6 +85,29 @@ def test_absent_seed() -> None:
     assert list(caught.value.fields) == ["spec.parameters.seed"]
     message.seed = 0
     assert parameters_from_proto(message).seed == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [("../a.wav", "stem"), (".a.wav", "stem"), ("a.mid", "stem"), ("a.wav", "midi"), ("", "stem"),
+     ("a/b.wav", "stem"), ("x" * 100 + ".wav", "stem"), ("a.wav", "mix")],
+)  # fmt: skip
+def test_files_beside_the_mix_have_plain_names(name: str, role: ExtraRole) -> None:
+    """An engine can name neither what lies elsewhere nor a kind that nobody keeps."""
+    with pytest.raises(ValueError, match=r"role|name"):
+        ExtraFile(name, role, "Label")
+
+
+@pytest.mark.parametrize(
+    "names", [["../a.wav"], ["a.wav", "a.wav"], ["mix.wav"], [f"{n}.wav" for n in range(65)]]
+)
+def test_result_with_files_that_cannot_be_kept(names: list[str]) -> None:
+    """Files outside, twice or too many are the fault of the host."""
+    kinds = engine_pb2.GeneratedFile
+    message = engine_pb2.Generation(files=[kinds(name="mix.wav", role=kinds.ROLE_MIX)])
+    message.files.extend(kinds(name=n, role=kinds.ROLE_STEM, label="x") for n in names)
+    with pytest.raises(EngineCrashed):
+        generation_from_proto(message)
 
 
 @pytest.mark.parametrize("names", [[], ["../x"], [""], [".."], ["a", "b"]])

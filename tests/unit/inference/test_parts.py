@@ -12,15 +12,18 @@ import numpy as np
 import pytest
 import soundfile
 
+from musicgen.artifacts import ArtifactStore
 from musicgen.audio.codecs import Format, Properties
-from musicgen.engine.base import Generation, Parameters
+from musicgen.engine.base import ExtraFile, Generation, Parameters
+from musicgen.engine.client import Made
 from musicgen.errors import Cancelled, DiskFull, EngineCrashed
 from musicgen.progress import Progress
 from musicgen.settings import SettingsError, load
-from musicgen.testing.fake_engine import MANIFEST
+from musicgen.testing.fake_engine import MANIFEST, SCORE
 from musicgen.testing.signals import sine
 from services.inference import recipe
 from services.inference.encoder import check_mix, encode, to_pcm_16_bit
+from services.inference.finishing import Finishing
 from services.inference.generator import _Course
 from services.inference.registry import load_registry
 from services.inference.scratch import Scratch, no_space_is_disk_full
@@ -147,23 +150,22 @@ def test_lossless_encoding_is_exact(tmp_path: Path, format: Format) -> None:
     samples = rng.uniform(-1.2, 1.2, (200_000, 2)).astype(np.float32)
     soundfile.write(tmp_path / "mix.wav", samples[:65_000], 44_100, "FLOAT")
     facts = Properties(Format.WAV, 44_100, 2, 65_000)
-    encoded = encode(tmp_path / "mix.wav", facts, format, lambda progress: None)  # noqa: ARG005  # nobody listens
+    encoded = encode(tmp_path / "mix.wav", facts, format, tmp_path / "out", lambda: None)
     decoded, _ = soundfile.read(encoded.path, dtype="int16")
     assert (decoded == to_pcm_16_bit(samples[:65_000])).all()
     assert encoded.properties == Properties(format, 44_100, 2, 65_000)
 
 
 def test_encoding_can_be_cancelled(tmp_path: Path) -> None:
-    """What the report raises ends the encoding."""
+    """What the tick raises ends the encoding."""
     mix = write_mix(tmp_path / "mix.wav", 44_100)
     facts = Properties(Format.WAV, 44_100, 2, 44_100)
 
-    def report(progress: Progress) -> None:
-        if progress.step:
-            raise Cancelled("now")
+    def tick() -> None:
+        raise Cancelled("now")
 
     with pytest.raises(Cancelled):
-        encode(mix, facts, Format.FLAC, report)
+        encode(mix, facts, Format.FLAC, tmp_path / "out", tick)
 
 
 def test_mix_is_checked(tmp_path: Path) -> None:
@@ -183,11 +185,57 @@ def test_mix_is_checked(tmp_path: Path) -> None:
         check_mix(link, MANIFEST, made, 2.0)
 
 
+def left_by_a_host(folder: Path, *names: str) -> Made:
+    """What a host of a second leaves in its scratch folder: a mix, and files beside it."""
+    folder.mkdir()
+    files = []
+    for name in ("mix.wav", *names):
+        if name.endswith(".mid"):
+            (folder / name).write_bytes(SCORE)
+        else:
+            write_mix(folder / name, 44_100)
+        if name != "mix.wav":
+            files.append(ExtraFile(name, "midi" if name.endswith(".mid") else "stem", name))
+    return Made(Generation("t", files=files), "mix.wav")
+
+
+@pytest.mark.parametrize("at", range(1, 7))
+def test_finishing_stores_all_or_nothing(tmp_path: Path, at: int) -> None:
+    """A cancellation between any two steps leaves no file in the store."""
+    made = left_by_a_host(tmp_path / "scratch", "score.mid", "a.wav")
+    store = ArtifactStore(tmp_path / "data")
+    seen: list[Progress] = []
+
+    def report(progress: Progress) -> None:
+        seen.append(progress)
+        if len(seen) == at:
+            raise Cancelled("now")
+
+    finishing = Finishing(store, "artifacts/j/1", Format.FLAC)
+    with pytest.raises(Cancelled):
+        finishing.run(made, tmp_path / "scratch", MANIFEST, 1.0, report)
+    assert not [path for path in store.root.rglob("*") if path.is_file()]
+    assert max(progress.fraction for progress in seen) <= 1.0
+
+
+def test_stems_that_would_be_mistaken_for_the_mix_are_refused(tmp_path: Path) -> None:
+    """Once encoded, each file still has a name of its own."""
+    made = left_by_a_host(tmp_path / "scratch", "mix.mid", "a.wav", "encoded.wav")
+    store = ArtifactStore(tmp_path / "data")
+    wav = Finishing(store, "artifacts/j/1", Format.WAV)
+    finished = wav.run(made, tmp_path / "scratch", MANIFEST, 1.0, lambda progress: None)  # noqa: ARG005  # nobody listens
+    assert [extra.name for extra in finished.extras] == ["mix.mid", "a.wav", "encoded.wav"]
+    left_by_a_host(tmp_path / "other", "whole.wav")
+    other = Made(Generation("t", files=[ExtraFile("mix.wav", "stem", "Mix")]), "whole.wav")
+    with pytest.raises(EngineCrashed, match="one name"):
+        wav.run(other, tmp_path / "other", MANIFEST, 1.0, lambda progress: None)  # noqa: ARG005  # nobody listens
+
+
 def test_recipe_has_what_reproduction_needs(tmp_path: Path) -> None:
     """Engine, versions, every parameter, what it was computed with, decisions, hash."""
     mix = write_mix(tmp_path / "mix.wav", 44_100)
     facts = Properties(Format.WAV, 44_100, 2, 44_100)
-    encoded = encode(mix, facts, Format.FLAC, lambda progress: None)  # noqa: ARG005  # nobody listens
+    encoded = encode(mix, facts, Format.FLAC, tmp_path / "out", lambda: None)
     made = Generation("t", decisions={"bars": 8, "runtime": {"cpu_arch": "x86_64-v3"}})
     found = recipe.build(MANIFEST, Parameters("p", "", 1.0, 5, {"steps": 2}), made, encoded)
     assert found["cpu_arch"] == "x86_64-v3"

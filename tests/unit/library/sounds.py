@@ -15,6 +15,8 @@ import soundfile
 
 from musicgen.artifacts import ArtifactStore, sha256_of
 from musicgen.audio.codecs import AudioWriter, Format
+from musicgen.testing.fake_engine import SCORE
+from services.library.attachments import Attachment
 from services.library.library import Produced
 from services.library.track import LoopPoints
 
@@ -51,6 +53,23 @@ def samples(path: Path) -> npt.NDArray[np.int32]:
     """Decode a file, of shape [frames, channels]."""
     decoded: npt.NDArray[np.int32] = soundfile.read(path, dtype="int32", always_2d=True)[0]
     return decoded
+
+
+def attached(store: ArtifactStore, job_id: str = "job-1") -> tuple[Attachment, ...]:
+    """Make the artifacts of a score and two stems."""
+    found = []
+    for name, label in (("score.mid", "Score"), ("stem-bass.flac", "Bass"), ("d.flac", "Drums")):
+        key = f"{store.job_prefix(job_id, 1)}/{name}"
+        path = store.path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith(".mid"):
+            path.write_bytes(SCORE)
+            media_type = "audio/midi"
+        else:
+            write(path, Format.FLAC, 5000, hz=len(name) * 10.0)
+            media_type = "audio/flac"
+        found.append(Attachment(key, sha256_of(path), name, label, media_type))
+    return tuple(found)
 
 
 def produced(

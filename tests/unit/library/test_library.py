@@ -32,7 +32,7 @@ from services.library import files
 from services.library.editing import Edit
 from services.library.library import Library, Produced
 from services.library.track import LoopPoints, Track, to_sidecar, track_id_of
-from tests.unit.library.sounds import TAGGED, produced, samples, write
+from tests.unit.library.sounds import TAGGED, attached, produced, samples, write
 
 pytestmark = pytest.mark.unit
 
@@ -548,3 +548,108 @@ def test_folder_of_another_track_is_not_believed(store: ArtifactStore, library: 
     shutil.copytree(folder_of(store, track), store.path(f"library/{track_id_of('x', 0)}"))
     reopened(library)
     assert library.page("", 0, "").tracks == (track,)
+
+
+def with_files(store: ArtifactStore, job_id: str = "job-1") -> Produced:
+    """A track with a score and two stems."""
+    return dataclasses.replace(produced(store, job_id), attachments=attached(store, job_id))
+
+
+def test_files_lie_beside_the_audio(store: ArtifactStore, library: Library) -> None:
+    """They are in the track's folder and its sidecar, survive an edit and the loss of the
+    index, and go to the trash with the track."""
+    made = with_files(store)
+    track = library.register("job-1", 0, made)
+    names = ["score.mid", "stem-bass.flac", "d.flac"]
+    assert [(file.name, file.sha256) for file in track.files] == [
+        (one.name, one.sha256) for one in made.attachments
+    ]
+    folder = folder_of(store, track) / "files"
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+    sidecar = json.loads((folder.parent / "track.json").read_text())
+    assert [entry["name"] for entry in sidecar["files"]] == names
+    assert library.register("job-1", 0, made) == track
+    library.discard_artifacts(made)
+    assert not any(path.is_file() for path in store.path("artifacts").rglob("*"))
+    edited = library.update(track.track_id, Edit(title="Mine"), [], "")
+    store.path("library/index.sqlite").unlink()
+    (found,) = reopened(library).page("", 0, "").tracks
+    assert found == edited
+    assert found.files == track.files
+    for file in track.files:
+        _, same, path = library.file(track.track_id, file.name)
+        assert (same, sha256_of(path), path.stat().st_size) == (file, file.sha256, file.size_bytes)
+    library.delete(track.track_id)
+    (trashed,) = (store.root / "library" / ".trash").iterdir()
+    assert sorted(path.name for path in (trashed / "files").iterdir()) == sorted(names)
+    assert leftovers(store) == []
+
+
+def test_files_are_copied_where_there_are_no_links(
+    store: ArtifactStore, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file system without hard links, or artifacts on another disk, change nothing."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    track = library.register("job-1", 0, with_files(store))
+    for file in track.files:
+        assert sha256_of(library.file(track.track_id, file.name)[2]) == file.sha256
+
+
+def test_files_that_cannot_be_kept(store: ArtifactStore, library: Library) -> None:
+    """A track with a file that is missing, other than promised or badly named is not
+    registered at all."""
+    good = with_files(store)
+    score, *stems = good.attachments
+    outside = store.path("library/score.mid")
+    outside.write_bytes(b"MThd")
+    wrong = [
+        ({"artifact_key": "artifacts/job-1/1/none.mid"}, ArtifactNotFound),
+        ({"artifact_key": "library/score.mid"}, ArtifactNotFound),
+        ({"artifact_key": ""}, InvalidField),
+        ({"sha256": "0" * 64}, ChecksumMismatch),
+        ({"sha256": ""}, InvalidField),
+        ({"name": "../score.mid"}, InvalidField),
+        ({"name": "STEM-bass.flac"}, InvalidField),
+        ({"name": ""}, InvalidField),
+        ({"media_type": "audio/midi\r\nx: y"}, InvalidField),
+    ]
+    for changes, error in wrong:
+        bad = (*stems, dataclasses.replace(score, **changes))
+        with pytest.raises(error):
+            library.register("job-1", 0, dataclasses.replace(good, attachments=bad))
+    many = tuple(dataclasses.replace(score, name=f"{n}.mid") for n in range(65))
+    with pytest.raises(InvalidField):
+        library.register("job-1", 0, dataclasses.replace(good, attachments=many))
+    assert library.page("", 0, "").tracks == ()
+    assert leftovers(store) == []
+
+
+def test_only_listed_files_are_given(store: ArtifactStore, library: Library) -> None:
+    """Neither other files of the folder nor links out of it can be reached."""
+    track = library.register("job-1", 0, with_files(store))
+    folder = folder_of(store, track) / "files"
+    (folder / "extra.mid").write_bytes(b"MThd")
+    (folder / "d.flac").unlink()
+    secret = store.root / "secret"
+    secret.write_text("x")
+    (folder / "d.flac").symlink_to(secret)
+    for name in ("extra.mid", "d.flac", "../track.json", "", "none"):
+        with pytest.raises(ArtifactNotFound):
+            library.file(track.track_id, name)
+    with pytest.raises(TrackNotFound):
+        library.file("a" * 16, "score.mid")
+
+
+def test_sidecars_from_before_there_were_files(store: ArtifactStore, library: Library) -> None:
+    """A sidecar without the entry is that of a track without files."""
+    track = library.register("job-1", 0, produced(store))
+    path = folder_of(store, track) / "track.json"
+    sidecar = json.loads(path.read_text())
+    del sidecar["files"]
+    path.write_text(json.dumps(sidecar))
+    assert library.get(track.track_id) == track
+    assert reopened(library).page("", 0, "").tracks == (track,)

@@ -17,7 +17,7 @@ from musicgen.errors import InvalidField
 from musicgen.settings import SettingsError, load
 from services.library import editing, pages
 from services.library.editing import Edit
-from services.library.file_names import attachment, export_name, safe_name
+from services.library.file_names import attachment, beside_name, export_name, safe_name
 from services.library.settings import Settings
 from services.library.track import SidecarDamaged, Track, from_sidecar, to_sidecar, track_id_of
 
@@ -176,6 +176,15 @@ def test_long_names_keep_their_extension() -> None:
     assert name.endswith("日.flac")
     assert export_name("Ana", "Rain", "mp3") == "Ana - Rain.mp3"
     assert export_name("  ", "Rain", "mp3") == "Rain.mp3"
+
+
+def test_names_of_files_beside_a_track_stay_apart() -> None:
+    """The label is in the name, however long the title is."""
+    assert beside_name("Rainy Night", "Drums", "flac") == "Rainy Night - Drums.flac"
+    long = beside_name("雨" * 200, "Drums", "flac")
+    assert long.endswith("雨 - Drums.flac")
+    assert len(long.encode()) <= 180
+    assert beside_name("a/b", "c\\d", "mid") == "a_b - c_d.mid"
 
 
 def test_content_disposition() -> None:

@@ -10,6 +10,7 @@ import { isEnded } from '@/watch/job-state';
 import { useJobsView } from '@/watch/react';
 import { useDownloads } from './download-context';
 import { newestExport } from './downloads';
+import { MidiLink, Stems } from './track-files';
 import { useCreateJob } from './use-create-job';
 
 const FORMATS = [
@@ -51,6 +52,8 @@ export function DownloadButtons(props: { track: Track }) {
             onAsk={() => void ask(format)}
           />
         ))}
+        <MidiLink track={props.track} />
+        <Stems track={props.track} />
       </fieldset>
       {error !== null && <ErrorNote message={error.message} remedy={error.remedy} />}
       {error === null && failed !== undefined && (

@@ -28,6 +28,13 @@ export function factWords(track: Track): string {
   return [lengthWords(durationOf(track)), musicWords(track)].filter((one) => one !== '').join(', ');
 }
 
+/** A size as people say it: "3.2 MB". */
+export function sizeWords(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  if (bytes < 1e6) return `${Math.round(bytes / 1000)} kB`;
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
 function seedOf(track: Track): number | undefined {
   const { recipe } = track;
   const parameters = recipe?.parameters;

@@ -3,9 +3,11 @@
 isort:skip_file
 What every service says about audio: formats, references, loop points."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -155,6 +157,40 @@ class AudioProperties(_message.Message):
 Global___AudioProperties: _TypeAlias = AudioProperties  # noqa: Y015
 
 @_typing.final
+class Attachment(_message.Message):
+    """A file that belongs to a track beside its audio: its score, or one part alone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARTIFACT_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its file name, such as "score.mid" or "stem-drums.flac": letters, digits, ".",
+    "_" and "-", the first one a letter or a digit. Each of a track has another.
+    """
+    label: _builtins.str
+    """What people read, such as "Drums"; empty means the name."""
+    @_builtins.property
+    def artifact(self) -> Global___Artifact:
+        """The file."""
+
+    def __init__(
+        self,
+        *,
+        artifact: Global___Artifact | None = ...,
+        name: _builtins.str = ...,
+        label: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "label", b"label", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Attachment: _TypeAlias = Attachment  # noqa: Y015
+
+@_typing.final
 class LoopPoints(_message.Message):
     """A region that repeats without an audible seam."""
 
@@ -194,6 +230,7 @@ class ProducedTrack(_message.Message):
     MUSICAL_KEY_FIELD_NUMBER: _builtins.int
     LOOP_POINTS_FIELD_NUMBER: _builtins.int
     PARENT_TRACK_ID_FIELD_NUMBER: _builtins.int
+    ATTACHMENTS_FIELD_NUMBER: _builtins.int
     title: _builtins.str
     """A title to start from; people rename it later."""
     genre: _builtins.str
@@ -218,6 +255,10 @@ class ProducedTrack(_message.Message):
     def loop_points(self) -> Global___LoopPoints:
         """The loop that the audio holds by construction or by analysis, if any."""
 
+    @_builtins.property
+    def attachments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attachment]:
+        """Files beside the audio, 64 at most: MIDI and stems, if the engine made any."""
+
     def __init__(
         self,
         *,
@@ -229,10 +270,11 @@ class ProducedTrack(_message.Message):
         musical_key: _builtins.str = ...,
         loop_points: Global___LoopPoints | None = ...,
         parent_track_id: _builtins.str = ...,
+        attachments: _abc.Iterable[Global___Attachment] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_tempo_bpm", b"_tempo_bpm", "artifact", b"artifact", "loop_points", b"loop_points", "recipe", b"recipe", "tempo_bpm", b"tempo_bpm"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tempo_bpm", b"_tempo_bpm", "artifact", b"artifact", "genre", b"genre", "loop_points", b"loop_points", "musical_key", b"musical_key", "parent_track_id", b"parent_track_id", "recipe", b"recipe", "tempo_bpm", b"tempo_bpm", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tempo_bpm", b"_tempo_bpm", "artifact", b"artifact", "attachments", b"attachments", "genre", b"genre", "loop_points", b"loop_points", "musical_key", b"musical_key", "parent_track_id", b"parent_track_id", "recipe", b"recipe", "tempo_bpm", b"tempo_bpm", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__tempo_bpm: _TypeAlias = _typing.Literal["tempo_bpm"]  # noqa: Y015
     _WhichOneofArgType__tempo_bpm: _TypeAlias = _typing.Literal["_tempo_bpm", b"_tempo_bpm"]  # noqa: Y015

@@ -26,7 +26,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from musicgen.api.audio.v1 import audio_pb2 as musicgen_dot_api_dot_audio_dot_v1_dot_audio__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#musicgen/api/engine/v1/engine.proto\x12\x16musicgen.api.engine.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a!musicgen/api/audio/v1/audio.proto\"\xbd\x02\n\x0e\x45ngineManifest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0f\n\x07license\x18\x05 \x01(\t\x12\x16\n\x0esample_rate_hz\x18\x06 \x01(\x05\x12\x10\n\x08\x63hannels\x18\x07 \x01(\x05\x12\x1c\n\x14min_duration_seconds\x18\x08 \x01(\x01\x12\x1c\n\x14max_duration_seconds\x18\t \x01(\x01\x12 \n\x18\x64\x65\x66\x61ult_duration_seconds\x18\n \x01(\x01\x12\x17\n\x0fsupports_lyrics\x18\x0b \x01(\x08\x12/\n\x0eoptions_schema\x18\x0c \x01(\x0b\x32\x17.google.protobuf.Struct\"\x96\x01\n\x14GenerationParameters\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x0e\n\x06lyrics\x18\x02 \x01(\t\x12\x18\n\x10\x64uration_seconds\x18\x03 \x01(\x01\x12\x11\n\x04seed\x18\x04 \x01(\rH\x00\x88\x01\x01\x12(\n\x07options\x18\x05 \x01(\x0b\x32\x17.google.protobuf.StructB\x07\n\x05_seed\"\x83\x01\n\rGeneratedFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x38\n\x04role\x18\x02 \x01(\x0e\x32*.musicgen.api.engine.v1.GeneratedFile.Role\"*\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0c\n\x08ROLE_MIX\x10\x01\"\xff\x01\n\nGeneration\x12\x34\n\x05\x66iles\x18\x01 \x03(\x0b\x32%.musicgen.api.engine.v1.GeneratedFile\x12\r\n\x05title\x18\x02 \x01(\t\x12\r\n\x05genre\x18\x03 \x01(\t\x12\x16\n\ttempo_bpm\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x0bmusical_key\x18\x05 \x01(\t\x12\x36\n\x0bloop_points\x18\x06 \x01(\x0b\x32!.musicgen.api.audio.v1.LoopPoints\x12*\n\tdecisions\x18\x07 \x01(\x0b\x32\x17.google.protobuf.StructB\x0c\n\n_tempo_bpmb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#musicgen/api/engine/v1/engine.proto\x12\x16musicgen.api.engine.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a!musicgen/api/audio/v1/audio.proto\"\xbd\x02\n\x0e\x45ngineManifest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0f\n\x07license\x18\x05 \x01(\t\x12\x16\n\x0esample_rate_hz\x18\x06 \x01(\x05\x12\x10\n\x08\x63hannels\x18\x07 \x01(\x05\x12\x1c\n\x14min_duration_seconds\x18\x08 \x01(\x01\x12\x1c\n\x14max_duration_seconds\x18\t \x01(\x01\x12 \n\x18\x64\x65\x66\x61ult_duration_seconds\x18\n \x01(\x01\x12\x17\n\x0fsupports_lyrics\x18\x0b \x01(\x08\x12/\n\x0eoptions_schema\x18\x0c \x01(\x0b\x32\x17.google.protobuf.Struct\"\x96\x01\n\x14GenerationParameters\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x0e\n\x06lyrics\x18\x02 \x01(\t\x12\x18\n\x10\x64uration_seconds\x18\x03 \x01(\x01\x12\x11\n\x04seed\x18\x04 \x01(\rH\x00\x88\x01\x01\x12(\n\x07options\x18\x05 \x01(\x0b\x32\x17.google.protobuf.StructB\x07\n\x05_seed\"\xb0\x01\n\rGeneratedFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x38\n\x04role\x18\x02 \x01(\x0e\x32*.musicgen.api.engine.v1.GeneratedFile.Role\x12\r\n\x05label\x18\x03 \x01(\t\"H\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0c\n\x08ROLE_MIX\x10\x01\x12\r\n\tROLE_MIDI\x10\x02\x12\r\n\tROLE_STEM\x10\x03\"\xff\x01\n\nGeneration\x12\x34\n\x05\x66iles\x18\x01 \x03(\x0b\x32%.musicgen.api.engine.v1.GeneratedFile\x12\r\n\x05title\x18\x02 \x01(\t\x12\r\n\x05genre\x18\x03 \x01(\t\x12\x16\n\ttempo_bpm\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x0bmusical_key\x18\x05 \x01(\t\x12\x36\n\x0bloop_points\x18\x06 \x01(\x0b\x32!.musicgen.api.audio.v1.LoopPoints\x12*\n\tdecisions\x18\x07 \x01(\x0b\x32\x17.google.protobuf.StructB\x0c\n\n_tempo_bpmb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,9 +38,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GENERATIONPARAMETERS']._serialized_start=449
   _globals['_GENERATIONPARAMETERS']._serialized_end=599
   _globals['_GENERATEDFILE']._serialized_start=602
-  _globals['_GENERATEDFILE']._serialized_end=733
-  _globals['_GENERATEDFILE_ROLE']._serialized_start=691
-  _globals['_GENERATEDFILE_ROLE']._serialized_end=733
-  _globals['_GENERATION']._serialized_start=736
-  _globals['_GENERATION']._serialized_end=991
+  _globals['_GENERATEDFILE']._serialized_end=778
+  _globals['_GENERATEDFILE_ROLE']._serialized_start=706
+  _globals['_GENERATEDFILE_ROLE']._serialized_end=778
+  _globals['_GENERATION']._serialized_start=781
+  _globals['_GENERATION']._serialized_end=1036
 # @@protoc_insertion_point(module_scope)

@@ -149,6 +149,12 @@ class GeneratedFile(_message.Message):
         """Never sent."""
         ROLE_MIX: GeneratedFile._Role.ValueType  # 1
         """The finished mix, a WAV file (32-bit float or PCM)."""
+        ROLE_MIDI: GeneratedFile._Role.ValueType  # 2
+        """The score, a Standard MIDI File whose name ends in ".mid"."""
+        ROLE_STEM: GeneratedFile._Role.ValueType  # 3
+        """One part of the mix alone, as long as the mix: a WAV file (32-bit float or
+        PCM) at the mix's rate and channels, whose name ends in ".wav".
+        """
 
     class Role(_Role, metaclass=_RoleEnumTypeWrapper):
         """What the file is."""
@@ -157,22 +163,34 @@ class GeneratedFile(_message.Message):
     """Never sent."""
     ROLE_MIX: GeneratedFile.Role.ValueType  # 1
     """The finished mix, a WAV file (32-bit float or PCM)."""
+    ROLE_MIDI: GeneratedFile.Role.ValueType  # 2
+    """The score, a Standard MIDI File whose name ends in ".mid"."""
+    ROLE_STEM: GeneratedFile.Role.ValueType  # 3
+    """One part of the mix alone, as long as the mix: a WAV file (32-bit float or
+    PCM) at the mix's rate and channels, whose name ends in ".wav".
+    """
 
     NAME_FIELD_NUMBER: _builtins.int
     ROLE_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """File name inside the scratch folder: no separators."""
+    """File name inside the scratch folder: up to 100 letters, digits, ".", "_" and
+    "-", the first one a letter or a digit. Each file has another.
+    """
     role: Global___GeneratedFile.Role.ValueType
     """What the file is."""
+    label: _builtins.str
+    """What people read, such as "Drums"; up to 100 characters. Unused for the mix."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         role: Global___GeneratedFile.Role.ValueType = ...,
+        label: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "name", b"name", "role", b"role"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -201,7 +219,7 @@ class Generation(_message.Message):
     """Musical key such as "A minor", if known."""
     @_builtins.property
     def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___GeneratedFile]:
-        """The files; exactly one is the mix."""
+        """The files, 65 at most; exactly one is the mix."""
 
     @_builtins.property
     def loop_points(self) -> _audio_pb2.LoopPoints:

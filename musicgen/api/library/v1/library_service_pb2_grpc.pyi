@@ -34,7 +34,8 @@ class LibraryServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> LibraryServiceAsyncStub: ...
     RegisterTrack: _grpc.UnaryUnaryMultiCallable[_library_service_pb2.RegisterTrackRequest, _library_service_pb2.RegisterTrackResponse]
-    """Makes a finished artifact a track of the library; for the jobs service.
+    """Makes a finished artifact a track of the library, together with the files that
+    are attached to it; for the jobs service.
     Idempotent by job_id and output_index: the second call returns the same track.
     NOT_FOUND: ARTIFACT_NOT_FOUND. DATA_LOSS: CHECKSUM_MISMATCH.
     """
@@ -67,7 +68,8 @@ class LibraryServiceAsyncStub(LibraryServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     RegisterTrack: _aio.UnaryUnaryMultiCallable[_library_service_pb2.RegisterTrackRequest, _library_service_pb2.RegisterTrackResponse]  # type: ignore[assignment]
-    """Makes a finished artifact a track of the library; for the jobs service.
+    """Makes a finished artifact a track of the library, together with the files that
+    are attached to it; for the jobs service.
     Idempotent by job_id and output_index: the second call returns the same track.
     NOT_FOUND: ARTIFACT_NOT_FOUND. DATA_LOSS: CHECKSUM_MISMATCH.
     """
@@ -103,7 +105,8 @@ class LibraryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _library_service_pb2.RegisterTrackRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_library_service_pb2.RegisterTrackResponse, _abc.Awaitable[_library_service_pb2.RegisterTrackResponse]]:
-        """Makes a finished artifact a track of the library; for the jobs service.
+        """Makes a finished artifact a track of the library, together with the files that
+        are attached to it; for the jobs service.
         Idempotent by job_id and output_index: the second call returns the same track.
         NOT_FOUND: ARTIFACT_NOT_FOUND. DATA_LOSS: CHECKSUM_MISMATCH.
         """

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from musicgen.api.audio.v1 import audio_pb2 as musicgen_dot_api_dot_audio_dot_v1_dot_audio__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#musicgen/api/library/v1/track.proto\x12\x17musicgen.api.library.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!musicgen/api/audio/v1/audio.proto\"\xbf\x04\n\x05Track\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06\x61rtist\x18\x03 \x01(\t\x12\r\n\x05\x61lbum\x18\x04 \x01(\t\x12\r\n\x05genre\x18\x05 \x01(\t\x12\x11\n\x04year\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12\x0c\n\x04tags\x18\x07 \x03(\t\x12\x35\n\x05\x61udio\x18\x08 \x01(\x0b\x32&.musicgen.api.audio.v1.AudioProperties\x12\x12\n\nsize_bytes\x18\t \x01(\x03\x12\x15\n\rsource_sha256\x18\n \x01(\t\x12\'\n\x06recipe\x18\x0b \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x16\n\ttempo_bpm\x18\x0c \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x0bmusical_key\x18\r \x01(\t\x12\x36\n\x0bloop_points\x18\x0e \x01(\x0b\x32!.musicgen.api.audio.v1.LoopPoints\x12\x17\n\x0fparent_track_id\x18\x0f \x01(\t\x12\x0e\n\x06job_id\x18\x10 \x01(\t\x12/\n\x0b\x63reate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x13 \x01(\t\x12\x12\n\naudio_path\x18\x14 \x01(\t\x12\x12\n\npeaks_path\x18\x15 \x01(\tB\x07\n\x05_yearB\x0c\n\n_tempo_bpm\"R\n\nExportSpec\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x32\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\".musicgen.api.audio.v1.AudioFormatb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#musicgen/api/library/v1/track.proto\x12\x17musicgen.api.library.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!musicgen/api/audio/v1/audio.proto\"\xf2\x04\n\x05Track\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06\x61rtist\x18\x03 \x01(\t\x12\r\n\x05\x61lbum\x18\x04 \x01(\t\x12\r\n\x05genre\x18\x05 \x01(\t\x12\x11\n\x04year\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12\x0c\n\x04tags\x18\x07 \x03(\t\x12\x35\n\x05\x61udio\x18\x08 \x01(\x0b\x32&.musicgen.api.audio.v1.AudioProperties\x12\x12\n\nsize_bytes\x18\t \x01(\x03\x12\x15\n\rsource_sha256\x18\n \x01(\t\x12\'\n\x06recipe\x18\x0b \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x16\n\ttempo_bpm\x18\x0c \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x0bmusical_key\x18\r \x01(\t\x12\x36\n\x0bloop_points\x18\x0e \x01(\x0b\x32!.musicgen.api.audio.v1.LoopPoints\x12\x17\n\x0fparent_track_id\x18\x0f \x01(\t\x12\x0e\n\x06job_id\x18\x10 \x01(\t\x12/\n\x0b\x63reate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x13 \x01(\t\x12\x12\n\naudio_path\x18\x14 \x01(\t\x12\x12\n\npeaks_path\x18\x15 \x01(\t\x12\x31\n\x05\x66iles\x18\x16 \x03(\x0b\x32\".musicgen.api.library.v1.TrackFileB\x07\n\x05_yearB\x0c\n\n_tempo_bpm\"n\n\tTrackFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x12\n\nmedia_type\x18\x04 \x01(\t\x12\x0c\n\x04path\x18\x05 \x01(\t\x12\x0e\n\x06sha256\x18\x06 \x01(\t\"R\n\nExportSpec\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x32\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\".musicgen.api.audio.v1.AudioFormatb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,7 +35,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'musicgen.api.library.v1.tra
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TRACK']._serialized_start=163
-  _globals['_TRACK']._serialized_end=738
-  _globals['_EXPORTSPEC']._serialized_start=740
-  _globals['_EXPORTSPEC']._serialized_end=822
+  _globals['_TRACK']._serialized_end=789
+  _globals['_TRACKFILE']._serialized_start=791
+  _globals['_TRACKFILE']._serialized_end=901
+  _globals['_EXPORTSPEC']._serialized_start=903
+  _globals['_EXPORTSPEC']._serialized_end=985
 # @@protoc_insertion_point(module_scope)

@@ -48,6 +48,7 @@ class Track(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     AUDIO_PATH_FIELD_NUMBER: _builtins.int
     PEAKS_PATH_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
     """Made from the job and the output's index, so that registering twice gives one.
     Output only.
@@ -108,6 +109,10 @@ class Track(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When its tags were last edited. Output only."""
 
+    @_builtins.property
+    def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrackFile]:
+        """Files beside the audio: its score as MIDI, its stems. Output only."""
+
     def __init__(
         self,
         *,
@@ -132,10 +137,11 @@ class Track(_message.Message):
         etag: _builtins.str = ...,
         audio_path: _builtins.str = ...,
         peaks_path: _builtins.str = ...,
+        files: _abc.Iterable[Global___TrackFile] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_tempo_bpm", b"_tempo_bpm", "_year", b"_year", "audio", b"audio", "create_time", b"create_time", "loop_points", b"loop_points", "recipe", b"recipe", "tempo_bpm", b"tempo_bpm", "update_time", b"update_time", "year", b"year"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tempo_bpm", b"_tempo_bpm", "_year", b"_year", "album", b"album", "artist", b"artist", "audio", b"audio", "audio_path", b"audio_path", "create_time", b"create_time", "etag", b"etag", "genre", b"genre", "job_id", b"job_id", "loop_points", b"loop_points", "musical_key", b"musical_key", "parent_track_id", b"parent_track_id", "peaks_path", b"peaks_path", "recipe", b"recipe", "size_bytes", b"size_bytes", "source_sha256", b"source_sha256", "tags", b"tags", "tempo_bpm", b"tempo_bpm", "title", b"title", "track_id", b"track_id", "update_time", b"update_time", "year", b"year"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tempo_bpm", b"_tempo_bpm", "_year", b"_year", "album", b"album", "artist", b"artist", "audio", b"audio", "audio_path", b"audio_path", "create_time", b"create_time", "etag", b"etag", "files", b"files", "genre", b"genre", "job_id", b"job_id", "loop_points", b"loop_points", "musical_key", b"musical_key", "parent_track_id", b"parent_track_id", "peaks_path", b"peaks_path", "recipe", b"recipe", "size_bytes", b"size_bytes", "source_sha256", b"source_sha256", "tags", b"tags", "tempo_bpm", b"tempo_bpm", "title", b"title", "track_id", b"track_id", "update_time", b"update_time", "year", b"year"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__tempo_bpm: _TypeAlias = _typing.Literal["tempo_bpm"]  # noqa: Y015
     _WhichOneofArgType__tempo_bpm: _TypeAlias = _typing.Literal["_tempo_bpm", b"_tempo_bpm"]  # noqa: Y015
@@ -147,6 +153,48 @@ class Track(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__year) -> _WhichOneofReturnType__year | None: ...
 
 Global___Track: _TypeAlias = Track  # noqa: Y015
+
+@_typing.final
+class TrackFile(_message.Message):
+    """A file beside the audio of a track. It never changes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """File name, such as "score.mid" or "stem-drums.flac"."""
+    label: _builtins.str
+    """What people read, such as "Drums"."""
+    size_bytes: _builtins.int
+    """Size in bytes."""
+    media_type: _builtins.str
+    """IANA media type: "audio/midi" for a score, that of its format for a stem."""
+    path: _builtins.str
+    """Path on the gateway, a download named after the track; answers Range requests."""
+    sha256: _builtins.str
+    """Lower-case hexadecimal SHA-256 of the bytes."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        label: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+        media_type: _builtins.str = ...,
+        path: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "media_type", b"media_type", "name", b"name", "path", b"path", "sha256", b"sha256", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrackFile: _TypeAlias = TrackFile  # noqa: Y015
 
 @_typing.final
 class ExportSpec(_message.Message):

@@ -55,6 +55,11 @@ def main(arguments: list[str] | None = None) -> int:
         fields = "".join(f"\n  {name}: {problem}" for name, problem in error.fields.items())
         print(f"{error.message} {error.remedy}{fields}", file=sys.stderr)
         return 2
+    stems = [file.name for file in made.files if file.role == "stem"]
+    if stems:
+        (chosen.out / "stems").mkdir(exist_ok=True)
+    for name in stems:
+        (chosen.out / name).replace(chosen.out / "stems" / name.removeprefix("stem-"))
     plan_file = chosen.out / "plan.json"
     told = {"prompt": parameters.prompt, "seed": parameters.seed, **made.decisions}
     text = json.dumps(told, indent=2, ensure_ascii=False)

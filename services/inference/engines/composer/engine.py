@@ -6,11 +6,16 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from musicgen.engine.base import Engine, Generation, Manifest, Parameters, Report
+from musicgen.engine.base import Engine, ExtraFile, Generation, Manifest, Parameters, Report
 from musicgen.errors import InvalidField, InvalidPrompt
 from services.inference.engines.composer.form import body
 from services.inference.engines.composer.options import SCHEMA, Options, read_options
-from services.inference.engines.composer.performance import perform
+from services.inference.engines.composer.performance import (
+    SCORE_FILE,
+    perform,
+    stem_file,
+    stem_names,
+)
 from services.inference.engines.composer.plan import SAMPLE_RATE_HZ, Plan, make_plan
 from services.inference.engines.composer.plan_json import plan_from_json, plan_to_json
 from services.inference.engines.composer.prompt import Understanding, understand
@@ -68,6 +73,7 @@ class Composer(Engine):
             tempo_bpm=plan.tempo_bpm,
             musical_key=plan.key,
             loop_frames=_loop_frames(plan),
+            files=_files(plan, stems=options.stems),
             decisions={
                 "plan": plan_to_json(plan),
                 "understood": understood(heard),
@@ -128,6 +134,18 @@ def understood(heard: Understanding) -> dict[str, object]:
     if heard.tonic == 0:
         values["tonic"] = 0
     return values
+
+
+def _files(plan: Plan, *, stems: bool) -> list[ExtraFile]:
+    """What lies beside the mix: the score, and the stems if they were wanted."""
+    names = stem_names(plan) if stems else ()
+    return [
+        ExtraFile(SCORE_FILE, "midi", "Score"),
+        *(
+            ExtraFile(stem_file(name), "stem", name.replace("_", " ").capitalize())
+            for name in names
+        ),
+    ]
 
 
 def _sounds() -> tuple[Bank | None, dict[str, str]]:

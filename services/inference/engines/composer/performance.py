@@ -22,7 +22,6 @@ from services.inference.engines.composer.streams import Streams
 from services.inference.engines.composer.synth.tables import Floats
 
 SCORE_FILE = "score.mid"
-STEMS_FOLDER = "stems"
 ROOM_STEM = "room"
 """The stem of reverb and texture: with the parts' stems it adds up to the mix."""
 
@@ -67,7 +66,7 @@ class _Reporter:
 def perform(
     plan: Plan, streams: Streams, bank: Bank | None, scratch: Path, report: Report, *, stems: bool
 ) -> float:
-    """Write MIX_FILE, SCORE_FILE and, if wanted, STEMS_FOLDER; return the loudness in LUFS."""
+    """Write MIX_FILE, SCORE_FILE and, if wanted, stems; return the loudness in LUFS."""
     score = compose(plan, streams)
     desk = Desk.for_piece(plan, score)
     steps = {
@@ -84,7 +83,7 @@ def perform(
     (scratch / SCORE_FILE).write_bytes(midi_file(plan, score))
     progress.advance(f"{score.note_count()} notes, {len(plan.sections)} sections")
     with contextlib.ExitStack() as stack:
-        writers = _stem_writers(plan, scratch / STEMS_FOLDER, stack) if stems else {}
+        writers = _stem_writers(plan, scratch, stack) if stems else {}
         _Recording(
             plan, streams, bank, score=score, desk=desk, writers=writers, progress=progress
         ).record()
@@ -109,16 +108,25 @@ def perform(
     return master.lufs
 
 
+def stem_names(plan: Plan) -> tuple[str, ...]:
+    """The parts that have a stem, and the room."""
+    return (*plan.parts, ROOM_STEM)
+
+
+def stem_file(name: str) -> str:
+    """The file of a stem in the scratch folder."""
+    return f"stem-{name}.wav"
+
+
 def _stem_writers(plan: Plan, folder: Path, stack: contextlib.ExitStack) -> dict[str, AudioWriter]:
-    folder.mkdir(exist_ok=True)
     return {
         name: stack.enter_context(
             AudioWriter(
-                folder / f"{name}.wav", Format.WAV, SAMPLE_RATE_HZ, 2, bits=24,
+                folder / stem_file(name), Format.WAV, SAMPLE_RATE_HZ, 2, bits=24,
                 expected_frames=plan.duration_frames,
             )
         )
-        for name in (*plan.parts, ROOM_STEM)
+        for name in stem_names(plan)
     }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/audio/v1/audio.proto.
  */
 export const file_musicgen_api_audio_v1_audio: GenFile = /*@__PURE__*/
-  fileDesc("CiFtdXNpY2dlbi9hcGkvYXVkaW8vdjEvYXVkaW8ucHJvdG8SFW11c2ljZ2VuLmFwaS5hdWRpby52MSJVCghBdWRpb1JlZhISCgh0cmFja19pZBgBIAEoCUgAEhYKDGFydGlmYWN0X2tleRgCIAEoCUgAEhMKCXVwbG9hZF9pZBgDIAEoCUgAQggKBnNvdXJjZSKGAQoIQXJ0aWZhY3QSCwoDa2V5GAEgASgJEg4KBnNoYTI1NhgCIAEoCRISCgpzaXplX2J5dGVzGAMgASgDEhIKCm1lZGlhX3R5cGUYBCABKAkSNQoFYXVkaW8YBSABKAsyJi5tdXNpY2dlbi5hcGkuYXVkaW8udjEuQXVkaW9Qcm9wZXJ0aWVzIogBCg9BdWRpb1Byb3BlcnRpZXMSMgoGZm9ybWF0GAEgASgOMiIubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLkF1ZGlvRm9ybWF0EhYKDnNhbXBsZV9yYXRlX2h6GAIgASgFEhAKCGNoYW5uZWxzGAMgASgFEhcKD2R1cmF0aW9uX2ZyYW1lcxgEIAEoAyI0CgpMb29wUG9pbnRzEhMKC3N0YXJ0X2ZyYW1lGAEgASgDEhEKCWVuZF9mcmFtZRgCIAEoAyKVAgoNUHJvZHVjZWRUcmFjaxIxCghhcnRpZmFjdBgBIAEoCzIfLm11c2ljZ2VuLmFwaS5hdWRpby52MS5BcnRpZmFjdBINCgV0aXRsZRgCIAEoCRINCgVnZW5yZRgDIAEoCRInCgZyZWNpcGUYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhYKCXRlbXBvX2JwbRgFIAEoAUgAiAEBEhMKC211c2ljYWxfa2V5GAYgASgJEjYKC2xvb3BfcG9pbnRzGAcgASgLMiEubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLkxvb3BQb2ludHMSFwoPcGFyZW50X3RyYWNrX2lkGAggASgJQgwKCl90ZW1wb19icG0qbgoLQXVkaW9Gb3JtYXQSHAoYQVVESU9fRk9STUFUX1VOU1BFQ0lGSUVEEAASFQoRQVVESU9fRk9STUFUX0ZMQUMQARIUChBBVURJT19GT1JNQVRfV0FWEAISFAoQQVVESU9fRk9STUFUX01QMxADYgZwcm90bzM", [file_google_protobuf_struct]);
+  fileDesc("CiFtdXNpY2dlbi9hcGkvYXVkaW8vdjEvYXVkaW8ucHJvdG8SFW11c2ljZ2VuLmFwaS5hdWRpby52MSJVCghBdWRpb1JlZhISCgh0cmFja19pZBgBIAEoCUgAEhYKDGFydGlmYWN0X2tleRgCIAEoCUgAEhMKCXVwbG9hZF9pZBgDIAEoCUgAQggKBnNvdXJjZSKGAQoIQXJ0aWZhY3QSCwoDa2V5GAEgASgJEg4KBnNoYTI1NhgCIAEoCRISCgpzaXplX2J5dGVzGAMgASgDEhIKCm1lZGlhX3R5cGUYBCABKAkSNQoFYXVkaW8YBSABKAsyJi5tdXNpY2dlbi5hcGkuYXVkaW8udjEuQXVkaW9Qcm9wZXJ0aWVzIogBCg9BdWRpb1Byb3BlcnRpZXMSMgoGZm9ybWF0GAEgASgOMiIubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLkF1ZGlvRm9ybWF0EhYKDnNhbXBsZV9yYXRlX2h6GAIgASgFEhAKCGNoYW5uZWxzGAMgASgFEhcKD2R1cmF0aW9uX2ZyYW1lcxgEIAEoAyJcCgpBdHRhY2htZW50EjEKCGFydGlmYWN0GAEgASgLMh8ubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLkFydGlmYWN0EgwKBG5hbWUYAiABKAkSDQoFbGFiZWwYAyABKAkiNAoKTG9vcFBvaW50cxITCgtzdGFydF9mcmFtZRgBIAEoAxIRCgllbmRfZnJhbWUYAiABKAMizQIKDVByb2R1Y2VkVHJhY2sSMQoIYXJ0aWZhY3QYASABKAsyHy5tdXNpY2dlbi5hcGkuYXVkaW8udjEuQXJ0aWZhY3QSDQoFdGl0bGUYAiABKAkSDQoFZ2VucmUYAyABKAkSJwoGcmVjaXBlGAQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIWCgl0ZW1wb19icG0YBSABKAFIAIgBARITCgttdXNpY2FsX2tleRgGIAEoCRI2Cgtsb29wX3BvaW50cxgHIAEoCzIhLm11c2ljZ2VuLmFwaS5hdWRpby52MS5Mb29wUG9pbnRzEhcKD3BhcmVudF90cmFja19pZBgIIAEoCRI2CgthdHRhY2htZW50cxgJIAMoCzIhLm11c2ljZ2VuLmFwaS5hdWRpby52MS5BdHRhY2htZW50QgwKCl90ZW1wb19icG0qbgoLQXVkaW9Gb3JtYXQSHAoYQVVESU9fRk9STUFUX1VOU1BFQ0lGSUVEEAASFQoRQVVESU9fRk9STUFUX0ZMQUMQARIUChBBVURJT19GT1JNQVRfV0FWEAISFAoQQVVESU9fRk9STUFUX01QMxADYgZwcm90bzM", [file_google_protobuf_struct]);
 
 /**
  * A reference to audio that the studio holds. Never a file system path.
@@ -153,6 +153,42 @@ export const AudioPropertiesSchema: GenMessage<AudioProperties> = /*@__PURE__*/
   messageDesc(file_musicgen_api_audio_v1_audio, 2);
 
 /**
+ * A file that belongs to a track beside its audio: its score, or one part alone.
+ *
+ * @generated from message musicgen.api.audio.v1.Attachment
+ */
+export type Attachment = Message<"musicgen.api.audio.v1.Attachment"> & {
+  /**
+   * The file.
+   *
+   * @generated from field: musicgen.api.audio.v1.Artifact artifact = 1;
+   */
+  artifact?: Artifact | undefined;
+
+  /**
+   * Its file name, such as "score.mid" or "stem-drums.flac": letters, digits, ".",
+   * "_" and "-", the first one a letter or a digit. Each of a track has another.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * What people read, such as "Drums"; empty means the name.
+   *
+   * @generated from field: string label = 3;
+   */
+  label: string;
+};
+
+/**
+ * Describes the message musicgen.api.audio.v1.Attachment.
+ * Use `create(AttachmentSchema)` to create a new message.
+ */
+export const AttachmentSchema: GenMessage<Attachment> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_audio_v1_audio, 3);
+
+/**
  * A region that repeats without an audible seam.
  *
  * @generated from message musicgen.api.audio.v1.LoopPoints
@@ -178,7 +214,7 @@ export type LoopPoints = Message<"musicgen.api.audio.v1.LoopPoints"> & {
  * Use `create(LoopPointsSchema)` to create a new message.
  */
 export const LoopPointsSchema: GenMessage<LoopPoints> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_audio_v1_audio, 3);
+  messageDesc(file_musicgen_api_audio_v1_audio, 4);
 
 /**
  * A finished piece of audio on its way from a worker to the library.
@@ -242,6 +278,13 @@ export type ProducedTrack = Message<"musicgen.api.audio.v1.ProducedTrack"> & {
    * @generated from field: string parent_track_id = 8;
    */
   parentTrackId: string;
+
+  /**
+   * Files beside the audio, 64 at most: MIDI and stems, if the engine made any.
+   *
+   * @generated from field: repeated musicgen.api.audio.v1.Attachment attachments = 9;
+   */
+  attachments: Attachment[];
 };
 
 /**
@@ -249,7 +292,7 @@ export type ProducedTrack = Message<"musicgen.api.audio.v1.ProducedTrack"> & {
  * Use `create(ProducedTrackSchema)` to create a new message.
  */
 export const ProducedTrackSchema: GenMessage<ProducedTrack> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_audio_v1_audio, 4);
+  messageDesc(file_musicgen_api_audio_v1_audio, 5);
 
 /**
  * The container and codec of an audio file.

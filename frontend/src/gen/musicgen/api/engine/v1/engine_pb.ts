@@ -16,7 +16,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/engine/v1/engine.proto.
  */
 export const file_musicgen_api_engine_v1_engine: GenFile = /*@__PURE__*/
-  fileDesc("CiNtdXNpY2dlbi9hcGkvZW5naW5lL3YxL2VuZ2luZS5wcm90bxIWbXVzaWNnZW4uYXBpLmVuZ2luZS52MSK9AgoORW5naW5lTWFuaWZlc3QSDAoEbmFtZRgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSDwoHdmVyc2lvbhgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIPCgdsaWNlbnNlGAUgASgJEhYKDnNhbXBsZV9yYXRlX2h6GAYgASgFEhAKCGNoYW5uZWxzGAcgASgFEhwKFG1pbl9kdXJhdGlvbl9zZWNvbmRzGAggASgBEhwKFG1heF9kdXJhdGlvbl9zZWNvbmRzGAkgASgBEiAKGGRlZmF1bHRfZHVyYXRpb25fc2Vjb25kcxgKIAEoARIXCg9zdXBwb3J0c19seXJpY3MYCyABKAgSLwoOb3B0aW9uc19zY2hlbWEYDCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IpYBChRHZW5lcmF0aW9uUGFyYW1ldGVycxIOCgZwcm9tcHQYASABKAkSDgoGbHlyaWNzGAIgASgJEhgKEGR1cmF0aW9uX3NlY29uZHMYAyABKAESEQoEc2VlZBgEIAEoDUgAiAEBEigKB29wdGlvbnMYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgcKBV9zZWVkIoMBCg1HZW5lcmF0ZWRGaWxlEgwKBG5hbWUYASABKAkSOAoEcm9sZRgCIAEoDjIqLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuR2VuZXJhdGVkRmlsZS5Sb2xlIioKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEgwKCFJPTEVfTUlYEAEi/wEKCkdlbmVyYXRpb24SNAoFZmlsZXMYASADKAsyJS5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRlZEZpbGUSDQoFdGl0bGUYAiABKAkSDQoFZ2VucmUYAyABKAkSFgoJdGVtcG9fYnBtGAQgASgBSACIAQESEwoLbXVzaWNhbF9rZXkYBSABKAkSNgoLbG9vcF9wb2ludHMYBiABKAsyIS5tdXNpY2dlbi5hcGkuYXVkaW8udjEuTG9vcFBvaW50cxIqCglkZWNpc2lvbnMYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgwKCl90ZW1wb19icG1iBnByb3RvMw", [file_google_protobuf_struct, file_musicgen_api_audio_v1_audio]);
+  fileDesc("CiNtdXNpY2dlbi9hcGkvZW5naW5lL3YxL2VuZ2luZS5wcm90bxIWbXVzaWNnZW4uYXBpLmVuZ2luZS52MSK9AgoORW5naW5lTWFuaWZlc3QSDAoEbmFtZRgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSDwoHdmVyc2lvbhgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIPCgdsaWNlbnNlGAUgASgJEhYKDnNhbXBsZV9yYXRlX2h6GAYgASgFEhAKCGNoYW5uZWxzGAcgASgFEhwKFG1pbl9kdXJhdGlvbl9zZWNvbmRzGAggASgBEhwKFG1heF9kdXJhdGlvbl9zZWNvbmRzGAkgASgBEiAKGGRlZmF1bHRfZHVyYXRpb25fc2Vjb25kcxgKIAEoARIXCg9zdXBwb3J0c19seXJpY3MYCyABKAgSLwoOb3B0aW9uc19zY2hlbWEYDCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IpYBChRHZW5lcmF0aW9uUGFyYW1ldGVycxIOCgZwcm9tcHQYASABKAkSDgoGbHlyaWNzGAIgASgJEhgKEGR1cmF0aW9uX3NlY29uZHMYAyABKAESEQoEc2VlZBgEIAEoDUgAiAEBEigKB29wdGlvbnMYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgcKBV9zZWVkIrABCg1HZW5lcmF0ZWRGaWxlEgwKBG5hbWUYASABKAkSOAoEcm9sZRgCIAEoDjIqLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuR2VuZXJhdGVkRmlsZS5Sb2xlEg0KBWxhYmVsGAMgASgJIkgKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEgwKCFJPTEVfTUlYEAESDQoJUk9MRV9NSURJEAISDQoJUk9MRV9TVEVNEAMi/wEKCkdlbmVyYXRpb24SNAoFZmlsZXMYASADKAsyJS5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRlZEZpbGUSDQoFdGl0bGUYAiABKAkSDQoFZ2VucmUYAyABKAkSFgoJdGVtcG9fYnBtGAQgASgBSACIAQESEwoLbXVzaWNhbF9rZXkYBSABKAkSNgoLbG9vcF9wb2ludHMYBiABKAsyIS5tdXNpY2dlbi5hcGkuYXVkaW8udjEuTG9vcFBvaW50cxIqCglkZWNpc2lvbnMYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgwKCl90ZW1wb19icG1iBnByb3RvMw", [file_google_protobuf_struct, file_musicgen_api_audio_v1_audio]);
 
 /**
  * What an engine is and what it can do.
@@ -172,7 +172,8 @@ export const GenerationParametersSchema: GenMessage<GenerationParameters> = /*@_
  */
 export type GeneratedFile = Message<"musicgen.api.engine.v1.GeneratedFile"> & {
   /**
-   * File name inside the scratch folder: no separators.
+   * File name inside the scratch folder: up to 100 letters, digits, ".", "_" and
+   * "-", the first one a letter or a digit. Each file has another.
    *
    * @generated from field: string name = 1;
    */
@@ -184,6 +185,13 @@ export type GeneratedFile = Message<"musicgen.api.engine.v1.GeneratedFile"> & {
    * @generated from field: musicgen.api.engine.v1.GeneratedFile.Role role = 2;
    */
   role: GeneratedFile_Role;
+
+  /**
+   * What people read, such as "Drums"; up to 100 characters. Unused for the mix.
+   *
+   * @generated from field: string label = 3;
+   */
+  label: string;
 };
 
 /**
@@ -212,6 +220,21 @@ export enum GeneratedFile_Role {
    * @generated from enum value: ROLE_MIX = 1;
    */
   MIX = 1,
+
+  /**
+   * The score, a Standard MIDI File whose name ends in ".mid".
+   *
+   * @generated from enum value: ROLE_MIDI = 2;
+   */
+  MIDI = 2,
+
+  /**
+   * One part of the mix alone, as long as the mix: a WAV file (32-bit float or
+   * PCM) at the mix's rate and channels, whose name ends in ".wav".
+   *
+   * @generated from enum value: ROLE_STEM = 3;
+   */
+  STEM = 3,
 }
 
 /**
@@ -227,7 +250,7 @@ export const GeneratedFile_RoleSchema: GenEnum<GeneratedFile_Role> = /*@__PURE__
  */
 export type Generation = Message<"musicgen.api.engine.v1.Generation"> & {
   /**
-   * The files; exactly one is the mix.
+   * The files, 65 at most; exactly one is the mix.
    *
    * @generated from field: repeated musicgen.api.engine.v1.GeneratedFile files = 1;
    */

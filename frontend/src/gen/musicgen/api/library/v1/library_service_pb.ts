@@ -419,7 +419,8 @@ export const ExportedFileSchema: GenMessage<ExportedFile> = /*@__PURE__*/
  */
 export const LibraryService: GenService<{
   /**
-   * Makes a finished artifact a track of the library; for the jobs service.
+   * Makes a finished artifact a track of the library, together with the files that
+   * are attached to it; for the jobs service.
    * Idempotent by job_id and output_index: the second call returns the same track.
    * NOT_FOUND: ARTIFACT_NOT_FOUND. DATA_LOSS: CHECKSUM_MISMATCH.
    *

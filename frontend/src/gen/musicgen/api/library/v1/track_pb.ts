@@ -16,7 +16,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/library/v1/track.proto.
  */
 export const file_musicgen_api_library_v1_track: GenFile = /*@__PURE__*/
-  fileDesc("CiNtdXNpY2dlbi9hcGkvbGlicmFyeS92MS90cmFjay5wcm90bxIXbXVzaWNnZW4uYXBpLmxpYnJhcnkudjEivwQKBVRyYWNrEhAKCHRyYWNrX2lkGAEgASgJEg0KBXRpdGxlGAIgASgJEg4KBmFydGlzdBgDIAEoCRINCgVhbGJ1bRgEIAEoCRINCgVnZW5yZRgFIAEoCRIRCgR5ZWFyGAYgASgFSACIAQESDAoEdGFncxgHIAMoCRI1CgVhdWRpbxgIIAEoCzImLm11c2ljZ2VuLmFwaS5hdWRpby52MS5BdWRpb1Byb3BlcnRpZXMSEgoKc2l6ZV9ieXRlcxgJIAEoAxIVCg1zb3VyY2Vfc2hhMjU2GAogASgJEicKBnJlY2lwZRgLIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSFgoJdGVtcG9fYnBtGAwgASgBSAGIAQESEwoLbXVzaWNhbF9rZXkYDSABKAkSNgoLbG9vcF9wb2ludHMYDiABKAsyIS5tdXNpY2dlbi5hcGkuYXVkaW8udjEuTG9vcFBvaW50cxIXCg9wYXJlbnRfdHJhY2tfaWQYDyABKAkSDgoGam9iX2lkGBAgASgJEi8KC2NyZWF0ZV90aW1lGBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgSIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgTIAEoCRISCgphdWRpb19wYXRoGBQgASgJEhIKCnBlYWtzX3BhdGgYFSABKAlCBwoFX3llYXJCDAoKX3RlbXBvX2JwbSJSCgpFeHBvcnRTcGVjEhAKCHRyYWNrX2lkGAEgASgJEjIKBmZvcm1hdBgCIAEoDjIiLm11c2ljZ2VuLmFwaS5hdWRpby52MS5BdWRpb0Zvcm1hdGIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_musicgen_api_audio_v1_audio]);
+  fileDesc("CiNtdXNpY2dlbi9hcGkvbGlicmFyeS92MS90cmFjay5wcm90bxIXbXVzaWNnZW4uYXBpLmxpYnJhcnkudjEi8gQKBVRyYWNrEhAKCHRyYWNrX2lkGAEgASgJEg0KBXRpdGxlGAIgASgJEg4KBmFydGlzdBgDIAEoCRINCgVhbGJ1bRgEIAEoCRINCgVnZW5yZRgFIAEoCRIRCgR5ZWFyGAYgASgFSACIAQESDAoEdGFncxgHIAMoCRI1CgVhdWRpbxgIIAEoCzImLm11c2ljZ2VuLmFwaS5hdWRpby52MS5BdWRpb1Byb3BlcnRpZXMSEgoKc2l6ZV9ieXRlcxgJIAEoAxIVCg1zb3VyY2Vfc2hhMjU2GAogASgJEicKBnJlY2lwZRgLIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSFgoJdGVtcG9fYnBtGAwgASgBSAGIAQESEwoLbXVzaWNhbF9rZXkYDSABKAkSNgoLbG9vcF9wb2ludHMYDiABKAsyIS5tdXNpY2dlbi5hcGkuYXVkaW8udjEuTG9vcFBvaW50cxIXCg9wYXJlbnRfdHJhY2tfaWQYDyABKAkSDgoGam9iX2lkGBAgASgJEi8KC2NyZWF0ZV90aW1lGBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgSIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgTIAEoCRISCgphdWRpb19wYXRoGBQgASgJEhIKCnBlYWtzX3BhdGgYFSABKAkSMQoFZmlsZXMYFiADKAsyIi5tdXNpY2dlbi5hcGkubGlicmFyeS52MS5UcmFja0ZpbGVCBwoFX3llYXJCDAoKX3RlbXBvX2JwbSJuCglUcmFja0ZpbGUSDAoEbmFtZRgBIAEoCRINCgVsYWJlbBgCIAEoCRISCgpzaXplX2J5dGVzGAMgASgDEhIKCm1lZGlhX3R5cGUYBCABKAkSDAoEcGF0aBgFIAEoCRIOCgZzaGEyNTYYBiABKAkiUgoKRXhwb3J0U3BlYxIQCgh0cmFja19pZBgBIAEoCRIyCgZmb3JtYXQYAiABKA4yIi5tdXNpY2dlbi5hcGkuYXVkaW8udjEuQXVkaW9Gb3JtYXRiBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_musicgen_api_audio_v1_audio]);
 
 /**
  * A track of the library.
@@ -173,6 +173,13 @@ export type Track = Message<"musicgen.api.library.v1.Track"> & {
    * @generated from field: string peaks_path = 21;
    */
   peaksPath: string;
+
+  /**
+   * Files beside the audio: its score as MIDI, its stems. Output only.
+   *
+   * @generated from field: repeated musicgen.api.library.v1.TrackFile files = 22;
+   */
+  files: TrackFile[];
 };
 
 /**
@@ -181,6 +188,62 @@ export type Track = Message<"musicgen.api.library.v1.Track"> & {
  */
 export const TrackSchema: GenMessage<Track> = /*@__PURE__*/
   messageDesc(file_musicgen_api_library_v1_track, 0);
+
+/**
+ * A file beside the audio of a track. It never changes.
+ *
+ * @generated from message musicgen.api.library.v1.TrackFile
+ */
+export type TrackFile = Message<"musicgen.api.library.v1.TrackFile"> & {
+  /**
+   * File name, such as "score.mid" or "stem-drums.flac".
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What people read, such as "Drums".
+   *
+   * @generated from field: string label = 2;
+   */
+  label: string;
+
+  /**
+   * Size in bytes.
+   *
+   * @generated from field: int64 size_bytes = 3;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * IANA media type: "audio/midi" for a score, that of its format for a stem.
+   *
+   * @generated from field: string media_type = 4;
+   */
+  mediaType: string;
+
+  /**
+   * Path on the gateway, a download named after the track; answers Range requests.
+   *
+   * @generated from field: string path = 5;
+   */
+  path: string;
+
+  /**
+   * Lower-case hexadecimal SHA-256 of the bytes.
+   *
+   * @generated from field: string sha256 = 6;
+   */
+  sha256: string;
+};
+
+/**
+ * Describes the message musicgen.api.library.v1.TrackFile.
+ * Use `create(TrackFileSchema)` to create a new message.
+ */
+export const TrackFileSchema: GenMessage<TrackFile> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_library_v1_track, 1);
 
 /**
  * What an export job asks for.
@@ -208,5 +271,5 @@ export type ExportSpec = Message<"musicgen.api.library.v1.ExportSpec"> & {
  * Use `create(ExportSpecSchema)` to create a new message.
  */
 export const ExportSpecSchema: GenMessage<ExportSpec> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_library_v1_track, 1);
+  messageDesc(file_musicgen_api_library_v1_track, 2);
 
