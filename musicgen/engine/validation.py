@@ -51,8 +51,8 @@ def _check_prompt(prompt: str, path: str) -> None:
     fault = ""
     if not prompt.strip():
         fault = "is empty"
-    elif len(prompt.strip()) > MAX_PROMPT_CHARACTERS:
-        fault = f"has {len(prompt.strip()):,} characters; {MAX_PROMPT_CHARACTERS:,} are allowed"
+    elif len(prompt) > MAX_PROMPT_CHARACTERS:
+        fault = f"has {len(prompt):,} characters; {MAX_PROMPT_CHARACTERS:,} are allowed"
     elif name := _forbidden(prompt):
         fault = f"holds the character {name}"
     if fault:

@@ -22,13 +22,12 @@ from musicgen.api.looper.v1 import loop_pb2
 from musicgen.engine.convert import manifest_from_proto, parameters_from_proto
 from musicgen.engine.validation import validate
 from musicgen.errors import InvalidField, ModelNotFound, UnsupportedFormat
+from musicgen.loop_limits import MAX_CROSSFADE_MS, MAX_LENGTH_S, MIN_LENGTH_S
 from musicgen.rpc.status import from_rpc_error
 from services.jobs.store import JobStore
 
 DEFAULT_ENGINE = "composer"
 DEFAULT_CROSSFADE_MS = 30.0
-MIN_LOOP_S, MAX_LOOP_S = 60.0, 36_000.0
-MAX_CROSSFADE_MS = 500.0
 LIBRARY_TIMEOUT_S = 10.0
 MAX_SPEC_BYTES = 256 * 1024
 """The longest prompt and lyrics take a fifth of it; a job must fit into a message."""
@@ -97,10 +96,10 @@ class Admission:
         return f"generate.{spec.engine}"
 
     async def _loop(self, spec: loop_pb2.LoopSpec) -> str:
-        if not MIN_LOOP_S <= spec.length_seconds <= MAX_LOOP_S:
+        if not MIN_LENGTH_S <= spec.length_seconds <= MAX_LENGTH_S:
             raise _invalid(
                 "spec.loop.length_seconds",
-                f"must be from {MIN_LOOP_S:.0f} (1 minute) to {MAX_LOOP_S:.0f} (10 hours)",
+                f"must be from {MIN_LENGTH_S:.0f} (1 minute) to {MAX_LENGTH_S:.0f} (10 hours)",
             )
         if not spec.HasField("crossfade_ms"):
             spec.crossfade_ms = DEFAULT_CROSSFADE_MS

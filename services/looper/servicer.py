@@ -18,6 +18,7 @@ from musicgen.api.looper.v1 import loop_pb2, looper_service_pb2, looper_service_
 from musicgen.artifacts import ArtifactStore
 from musicgen.claims import ClaimGuard
 from musicgen.errors import InvalidField
+from musicgen.loop_limits import MAX_CROSSFADE_MS, MAX_LENGTH_S, MIN_LENGTH_S
 from musicgen.progress import Progress
 from musicgen.rpc.convert_audio import artifact_to_proto, format_from_proto
 from musicgen.rpc.convert_progress import progress_to_proto
@@ -29,8 +30,6 @@ from services.looper.threads import Finished, in_thread
 from services.looper.work import Order, Rendered, find_loops, render_loop
 
 SERVICE = "musicgen.api.looper.v1.LooperService"
-MIN_LENGTH_S, MAX_LENGTH_S = 60.0, 36_000.0
-MAX_CROSSFADE_MS = 500.0
 DEFAULT_CANDIDATES, MAX_CANDIDATES = 5, 8
 
 Context = grpc.aio.ServicerContext[object, object]
