@@ -77,10 +77,13 @@ async def test_from_prompt_to_download(shared_studio: Studio, tmp_path: Path) ->
     async with chromium() as running, tab(running, shared_studio) as it:
         page = it.page
         await it.make("warm lofi hip hop, 82 bpm, rainy night", 60)
-        card = page.get_by_test_id("job-card").first
+        # Other tests' tracks may lie on the bench: follow this job by its id.
+        running_card = page.locator("[data-testid=job-card][data-state=running]").first
+        job_id = await running_card.get_attribute("data-job-id", timeout=LONG_MS)
+        card = page.locator(f'[data-job-id="{job_id}"]')
         await expect(card.get_by_test_id("job-percent")).to_contain_text("%", timeout=LONG_MS)
         await expect(card.get_by_test_id("job-stage")).not_to_be_empty()
-        track = page.get_by_test_id("track-card").first
+        track = card.get_by_test_id("track-card")
         await expect(track.get_by_test_id("waveform")).to_be_visible(timeout=LONG_MS)
 
         await track.get_by_test_id("play").click()
