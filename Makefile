@@ -147,12 +147,13 @@ test-python: $(VENV)/dev.stamp frontend/dist/index.html ## Unit, contract and en
 ## ---- housekeeping -----------------------------------------------------------------
 
 .PHONY: lock hooks clean
+# Extras stay in the lock: older pips take "coverage[toml]" for another package than "coverage".
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-annotate --no-header --no-strip-extras --extra all pyproject.toml
 lock: $(VENV)/dev.stamp ## Resolve requirements/*.txt anew from pyproject.toml
 	$(BIN)/pip install --quiet uv==0.13.9
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	  --no-header --extra all pyproject.toml -o requirements/run.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	  --no-header --extra all --group dev pyproject.toml -o requirements/dev.txt
+	$(LOCK) -o requirements/run.txt
+	$(LOCK) --group dev -o requirements/dev.txt
 
 hooks: $(VENV)/dev.stamp ## Run the checks before every commit
 	$(BIN)/pip install --quiet pre-commit==4.7.0 && $(BIN)/pre-commit install
