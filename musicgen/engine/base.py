@@ -14,9 +14,24 @@ from musicgen.progress import Progress
 MIX_FILE = "mix.wav"
 """The name of the finished mix in the scratch folder."""
 
-Report = Callable[[Progress], None]
-"""Tells how far work has come. Raises musicgen.errors.Cancelled once the caller has
-cancelled: an engine calls it at least every half second of work and lets it raise."""
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A stretch of the mix that can be heard before the rest is done.
+
+    `name` is a WAV file in the scratch folder at the manifest's rate and channels, complete
+    and not touched again. Previews follow each other from frame 0 without a gap.
+    """
+
+    name: str
+    start_frame: int
+
+
+MAX_PREVIEWS = 64
+
+Report = Callable[[Progress | Preview], None]
+"""Tells how far work has come, or that a stretch can be heard. Raises
+musicgen.errors.Cancelled once the caller has cancelled: an engine calls it at least every
+half second of work and lets it raise."""
 
 
 @dataclass(frozen=True, slots=True)

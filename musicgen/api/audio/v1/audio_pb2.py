@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!musicgen/api/audio/v1/audio.proto\x12\x15musicgen.api.audio.v1\x1a\x1cgoogle/protobuf/struct.proto\"U\n\x08\x41udioRef\x12\x12\n\x08track_id\x18\x01 \x01(\tH\x00\x12\x16\n\x0c\x61rtifact_key\x18\x02 \x01(\tH\x00\x12\x13\n\tupload_id\x18\x03 \x01(\tH\x00\x42\x08\n\x06source\"\x86\x01\n\x08\x41rtifact\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x12\n\nmedia_type\x18\x04 \x01(\t\x12\x35\n\x05\x61udio\x18\x05 \x01(\x0b\x32&.musicgen.api.audio.v1.AudioProperties\"\x88\x01\n\x0f\x41udioProperties\x12\x32\n\x06\x66ormat\x18\x01 \x01(\x0e\x32\".musicgen.api.audio.v1.AudioFormat\x12\x16\n\x0esample_rate_hz\x18\x02 \x01(\x05\x12\x10\n\x08\x63hannels\x18\x03 \x01(\x05\x12\x17\n\x0f\x64uration_frames\x18\x04 \x01(\x03\"\\\n\nAttachment\x12\x31\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x1f.musicgen.api.audio.v1.Artifact\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05label\x18\x03 \x01(\t\"4\n\nLoopPoints\x12\x13\n\x0bstart_frame\x18\x01 \x01(\x03\x12\x11\n\tend_frame\x18\x02 \x01(\x03\"\xcd\x02\n\rProducedTrack\x12\x31\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x1f.musicgen.api.audio.v1.Artifact\x12\r\n\x05title\x18\x02 \x01(\t\x12\r\n\x05genre\x18\x03 \x01(\t\x12\'\n\x06recipe\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x16\n\ttempo_bpm\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x0bmusical_key\x18\x06 \x01(\t\x12\x36\n\x0bloop_points\x18\x07 \x01(\x0b\x32!.musicgen.api.audio.v1.LoopPoints\x12\x17\n\x0fparent_track_id\x18\x08 \x01(\t\x12\x36\n\x0b\x61ttachments\x18\t \x03(\x0b\x32!.musicgen.api.audio.v1.AttachmentB\x0c\n\n_tempo_bpm*n\n\x0b\x41udioFormat\x12\x1c\n\x18\x41UDIO_FORMAT_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41UDIO_FORMAT_FLAC\x10\x01\x12\x14\n\x10\x41UDIO_FORMAT_WAV\x10\x02\x12\x14\n\x10\x41UDIO_FORMAT_MP3\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!musicgen/api/audio/v1/audio.proto\x12\x15musicgen.api.audio.v1\x1a\x1cgoogle/protobuf/struct.proto\"U\n\x08\x41udioRef\x12\x12\n\x08track_id\x18\x01 \x01(\tH\x00\x12\x16\n\x0c\x61rtifact_key\x18\x02 \x01(\tH\x00\x12\x13\n\tupload_id\x18\x03 \x01(\tH\x00\x42\x08\n\x06source\"\x86\x01\n\x08\x41rtifact\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x12\n\nmedia_type\x18\x04 \x01(\t\x12\x35\n\x05\x61udio\x18\x05 \x01(\x0b\x32&.musicgen.api.audio.v1.AudioProperties\"\x88\x01\n\x0f\x41udioProperties\x12\x32\n\x06\x66ormat\x18\x01 \x01(\x0e\x32\".musicgen.api.audio.v1.AudioFormat\x12\x16\n\x0esample_rate_hz\x18\x02 \x01(\x05\x12\x10\n\x08\x63hannels\x18\x03 \x01(\x05\x12\x17\n\x0f\x64uration_frames\x18\x04 \x01(\x03\"\\\n\nAttachment\x12\x31\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x1f.musicgen.api.audio.v1.Artifact\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05label\x18\x03 \x01(\t\"4\n\nLoopPoints\x12\x13\n\x0bstart_frame\x18\x01 \x01(\x03\x12\x11\n\tend_frame\x18\x02 \x01(\x03\"Q\n\x07Preview\x12\x31\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x1f.musicgen.api.audio.v1.Artifact\x12\x13\n\x0bstart_frame\x18\x02 \x01(\x03\"\xcd\x02\n\rProducedTrack\x12\x31\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x1f.musicgen.api.audio.v1.Artifact\x12\r\n\x05title\x18\x02 \x01(\t\x12\r\n\x05genre\x18\x03 \x01(\t\x12\'\n\x06recipe\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x16\n\ttempo_bpm\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x0bmusical_key\x18\x06 \x01(\t\x12\x36\n\x0bloop_points\x18\x07 \x01(\x0b\x32!.musicgen.api.audio.v1.LoopPoints\x12\x17\n\x0fparent_track_id\x18\x08 \x01(\t\x12\x36\n\x0b\x61ttachments\x18\t \x03(\x0b\x32!.musicgen.api.audio.v1.AttachmentB\x0c\n\n_tempo_bpm*n\n\x0b\x41udioFormat\x12\x1c\n\x18\x41UDIO_FORMAT_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41UDIO_FORMAT_FLAC\x10\x01\x12\x14\n\x10\x41UDIO_FORMAT_WAV\x10\x02\x12\x14\n\x10\x41UDIO_FORMAT_MP3\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'musicgen.api.audio.v1.audio_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AUDIOFORMAT']._serialized_start=937
-  _globals['_AUDIOFORMAT']._serialized_end=1047
+  _globals['_AUDIOFORMAT']._serialized_start=1020
+  _globals['_AUDIOFORMAT']._serialized_end=1130
   _globals['_AUDIOREF']._serialized_start=90
   _globals['_AUDIOREF']._serialized_end=175
   _globals['_ARTIFACT']._serialized_start=178
@@ -44,6 +44,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ATTACHMENT']._serialized_end=545
   _globals['_LOOPPOINTS']._serialized_start=547
   _globals['_LOOPPOINTS']._serialized_end=599
-  _globals['_PRODUCEDTRACK']._serialized_start=602
-  _globals['_PRODUCEDTRACK']._serialized_end=935
+  _globals['_PREVIEW']._serialized_start=601
+  _globals['_PREVIEW']._serialized_end=682
+  _globals['_PRODUCEDTRACK']._serialized_start=685
+  _globals['_PRODUCEDTRACK']._serialized_end=1018
 # @@protoc_insertion_point(module_scope)

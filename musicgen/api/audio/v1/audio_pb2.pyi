@@ -217,6 +217,38 @@ class LoopPoints(_message.Message):
 Global___LoopPoints: _TypeAlias = LoopPoints  # noqa: Y015
 
 @_typing.final
+class Preview(_message.Message):
+    """A stretch of audio that can be heard while the rest is still being made. It never
+    changes, but the finished track may be a little louder or softer.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARTIFACT_FIELD_NUMBER: _builtins.int
+    START_FRAME_FIELD_NUMBER: _builtins.int
+    start_frame: _builtins.int
+    """The frame of the whole at which it begins. Previews of one piece follow each other
+    from frame 0 without a gap.
+    """
+    @_builtins.property
+    def artifact(self) -> Global___Artifact:
+        """The audio; artifact.audio says how long it is."""
+
+    def __init__(
+        self,
+        *,
+        artifact: Global___Artifact | None = ...,
+        start_frame: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "start_frame", b"start_frame"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Preview: _TypeAlias = Preview  # noqa: Y015
+
+@_typing.final
 class ProducedTrack(_message.Message):
     """A finished piece of audio on its way from a worker to the library."""
 

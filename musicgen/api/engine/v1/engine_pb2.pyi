@@ -197,6 +197,37 @@ class GeneratedFile(_message.Message):
 Global___GeneratedFile: _TypeAlias = GeneratedFile  # noqa: Y015
 
 @_typing.final
+class EnginePreview(_message.Message):
+    """A first stretch of the mix that can be heard before the rest is done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    START_FRAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """A WAV file (32-bit float or PCM) in the scratch folder, at the mix's rate and
+    channels, named as in GeneratedFile and each with another name. Complete when this
+    is sent; the host does not touch it again.
+    """
+    start_frame: _builtins.int
+    """The frame of the mix at which it begins: where the one before it ended, 0 for the
+    first.
+    """
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        start_frame: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "start_frame", b"start_frame"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnginePreview: _TypeAlias = EnginePreview  # noqa: Y015
+
+@_typing.final
 class Generation(_message.Message):
     """What the engine made."""
 

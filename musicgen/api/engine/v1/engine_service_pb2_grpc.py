@@ -65,7 +65,8 @@ class EngineServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Generate(self, request, context):
-        """Generates one piece of audio. Sends progress, then exactly one result, last.
+        """Generates one piece of audio. Sends progress and, from
+        engines that can, previews; then exactly one result, last.
         Cancelling the call stops the work within a second; a host that can't is killed.
         INVALID_ARGUMENT: parameters out of range. RESOURCE_EXHAUSTED: OUT_OF_MEMORY
         or DISK_FULL. Files that were written before a failure belong to the caller.

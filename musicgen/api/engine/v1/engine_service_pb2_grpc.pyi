@@ -44,7 +44,8 @@ class EngineServiceStub:
     the work has really stopped.
     """
     Generate: _grpc.UnaryStreamMultiCallable[_engine_service_pb2.GenerateRequest, _engine_service_pb2.GenerateResponse]
-    """Generates one piece of audio. Sends progress, then exactly one result, last.
+    """Generates one piece of audio. Sends progress and, from
+    engines that can, previews; then exactly one result, last.
     Cancelling the call stops the work within a second; a host that can't is killed.
     INVALID_ARGUMENT: parameters out of range. RESOURCE_EXHAUSTED: OUT_OF_MEMORY
     or DISK_FULL. Files that were written before a failure belong to the caller.
@@ -64,7 +65,8 @@ class EngineServiceAsyncStub(EngineServiceStub):
     the work has really stopped.
     """
     Generate: _aio.UnaryStreamMultiCallable[_engine_service_pb2.GenerateRequest, _engine_service_pb2.GenerateResponse]  # type: ignore[assignment]
-    """Generates one piece of audio. Sends progress, then exactly one result, last.
+    """Generates one piece of audio. Sends progress and, from
+    engines that can, previews; then exactly one result, last.
     Cancelling the call stops the work within a second; a host that can't is killed.
     INVALID_ARGUMENT: parameters out of range. RESOURCE_EXHAUSTED: OUT_OF_MEMORY
     or DISK_FULL. Files that were written before a failure belong to the caller.
@@ -93,7 +95,8 @@ class EngineServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _engine_service_pb2.GenerateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_engine_service_pb2.GenerateResponse], _abc.AsyncIterator[_engine_service_pb2.GenerateResponse]]:
-        """Generates one piece of audio. Sends progress, then exactly one result, last.
+        """Generates one piece of audio. Sends progress and, from
+        engines that can, previews; then exactly one result, last.
         Cancelling the call stops the work within a second; a host that can't is killed.
         INVALID_ARGUMENT: parameters out of range. RESOURCE_EXHAUSTED: OUT_OF_MEMORY
         or DISK_FULL. Files that were written before a failure belong to the caller.

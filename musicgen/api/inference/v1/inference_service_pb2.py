@@ -28,7 +28,7 @@ from musicgen.api.engine.v1 import engine_pb2 as musicgen_dot_api_dot_engine_dot
 from musicgen.api.progress.v1 import progress_pb2 as musicgen_dot_api_dot_progress_dot_v1_dot_progress__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1musicgen/api/inference/v1/inference_service.proto\x12\x19musicgen.api.inference.v1\x1a\x1cgoogle/api/annotations.proto\x1a!musicgen/api/audio/v1/audio.proto\x1a#musicgen/api/engine/v1/engine.proto\x1a\'musicgen/api/progress/v1/progress.proto\"\xf9\x01\n\x06\x45ngine\x12\x38\n\x08manifest\x18\x01 \x01(\x0b\x32&.musicgen.api.engine.v1.EngineManifest\x12\x36\n\x05state\x18\x02 \x01(\x0e\x32\'.musicgen.api.inference.v1.Engine.State\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"m\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_STOPPED\x10\x01\x12\x12\n\x0eSTATE_STARTING\x10\x02\x12\x0f\n\x0bSTATE_READY\x10\x03\x12\x15\n\x11STATE_UNAVAILABLE\x10\x04\"\x94\x01\n\x0cGenerateSpec\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12@\n\nparameters\x18\x02 \x01(\x0b\x32,.musicgen.api.engine.v1.GenerationParameters\x12\x32\n\x06\x66ormat\x18\x03 \x01(\x0e\x32\".musicgen.api.audio.v1.AudioFormat\"\x14\n\x12ListEnginesRequest\"I\n\x13ListEnginesResponse\x12\x32\n\x07\x65ngines\x18\x01 \x03(\x0b\x32!.musicgen.api.inference.v1.Engine\"g\n\x0fGenerateRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x35\n\x04spec\x18\x03 \x01(\x0b\x32\'.musicgen.api.inference.v1.GenerateSpec\"\x8b\x01\n\x10GenerateResponse\x12\x36\n\x08progress\x18\x01 \x01(\x0b\x32\".musicgen.api.progress.v1.ProgressH\x00\x12\x36\n\x06result\x18\x02 \x01(\x0b\x32$.musicgen.api.audio.v1.ProducedTrackH\x00\x42\x07\n\x05\x65vent2\xfd\x01\n\x10InferenceService\x12\x81\x01\n\x0bListEngines\x12-.musicgen.api.inference.v1.ListEnginesRequest\x1a..musicgen.api.inference.v1.ListEnginesResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/engines\x12\x65\n\x08Generate\x12*.musicgen.api.inference.v1.GenerateRequest\x1a+.musicgen.api.inference.v1.GenerateResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1musicgen/api/inference/v1/inference_service.proto\x12\x19musicgen.api.inference.v1\x1a\x1cgoogle/api/annotations.proto\x1a!musicgen/api/audio/v1/audio.proto\x1a#musicgen/api/engine/v1/engine.proto\x1a\'musicgen/api/progress/v1/progress.proto\"\xf9\x01\n\x06\x45ngine\x12\x38\n\x08manifest\x18\x01 \x01(\x0b\x32&.musicgen.api.engine.v1.EngineManifest\x12\x36\n\x05state\x18\x02 \x01(\x0e\x32\'.musicgen.api.inference.v1.Engine.State\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"m\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_STOPPED\x10\x01\x12\x12\n\x0eSTATE_STARTING\x10\x02\x12\x0f\n\x0bSTATE_READY\x10\x03\x12\x15\n\x11STATE_UNAVAILABLE\x10\x04\"\xad\x01\n\x0cGenerateSpec\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12@\n\nparameters\x18\x02 \x01(\x0b\x32,.musicgen.api.engine.v1.GenerationParameters\x12\x32\n\x06\x66ormat\x18\x03 \x01(\x0e\x32\".musicgen.api.audio.v1.AudioFormat\x12\x17\n\x0fparent_track_id\x18\x04 \x01(\t\"\x14\n\x12ListEnginesRequest\"I\n\x13ListEnginesResponse\x12\x32\n\x07\x65ngines\x18\x01 \x03(\x0b\x32!.musicgen.api.inference.v1.Engine\"g\n\x0fGenerateRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x35\n\x04spec\x18\x03 \x01(\x0b\x32\'.musicgen.api.inference.v1.GenerateSpec\"\xbe\x01\n\x10GenerateResponse\x12\x36\n\x08progress\x18\x01 \x01(\x0b\x32\".musicgen.api.progress.v1.ProgressH\x00\x12\x36\n\x06result\x18\x02 \x01(\x0b\x32$.musicgen.api.audio.v1.ProducedTrackH\x00\x12\x31\n\x07preview\x18\x03 \x01(\x0b\x32\x1e.musicgen.api.audio.v1.PreviewH\x00\x42\x07\n\x05\x65vent2\xfd\x01\n\x10InferenceService\x12\x81\x01\n\x0bListEngines\x12-.musicgen.api.inference.v1.ListEnginesRequest\x1a..musicgen.api.inference.v1.ListEnginesResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/engines\x12\x65\n\x08Generate\x12*.musicgen.api.inference.v1.GenerateRequest\x1a+.musicgen.api.inference.v1.GenerateResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,15 +42,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENGINE_STATE']._serialized_start=364
   _globals['_ENGINE_STATE']._serialized_end=473
   _globals['_GENERATESPEC']._serialized_start=476
-  _globals['_GENERATESPEC']._serialized_end=624
-  _globals['_LISTENGINESREQUEST']._serialized_start=626
-  _globals['_LISTENGINESREQUEST']._serialized_end=646
-  _globals['_LISTENGINESRESPONSE']._serialized_start=648
-  _globals['_LISTENGINESRESPONSE']._serialized_end=721
-  _globals['_GENERATEREQUEST']._serialized_start=723
-  _globals['_GENERATEREQUEST']._serialized_end=826
-  _globals['_GENERATERESPONSE']._serialized_start=829
-  _globals['_GENERATERESPONSE']._serialized_end=968
-  _globals['_INFERENCESERVICE']._serialized_start=971
-  _globals['_INFERENCESERVICE']._serialized_end=1224
+  _globals['_GENERATESPEC']._serialized_end=649
+  _globals['_LISTENGINESREQUEST']._serialized_start=651
+  _globals['_LISTENGINESREQUEST']._serialized_end=671
+  _globals['_LISTENGINESRESPONSE']._serialized_start=673
+  _globals['_LISTENGINESRESPONSE']._serialized_end=746
+  _globals['_GENERATEREQUEST']._serialized_start=748
+  _globals['_GENERATEREQUEST']._serialized_end=851
+  _globals['_GENERATERESPONSE']._serialized_start=854
+  _globals['_GENERATERESPONSE']._serialized_end=1044
+  _globals['_INFERENCESERVICE']._serialized_start=1047
+  _globals['_INFERENCESERVICE']._serialized_end=1300
 # @@protoc_insertion_point(module_scope)

@@ -94,10 +94,13 @@ class GenerateSpec(_message.Message):
     ENGINE_FIELD_NUMBER: _builtins.int
     PARAMETERS_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
+    PARENT_TRACK_ID_FIELD_NUMBER: _builtins.int
     engine: _builtins.str
     """Name of the engine; empty means "composer"."""
     format: _audio_pb2.AudioFormat.ValueType
     """Format of the finished track; unspecified means FLAC."""
+    parent_track_id: _builtins.str
+    """The track that this one is a variation of; empty if of none. Kept with the track."""
     @_builtins.property
     def parameters(self) -> _engine_pb2.GenerationParameters:
         """What to generate."""
@@ -108,10 +111,11 @@ class GenerateSpec(_message.Message):
         engine: _builtins.str = ...,
         parameters: _engine_pb2.GenerationParameters | None = ...,
         format: _audio_pb2.AudioFormat.ValueType = ...,
+        parent_track_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "format", b"format", "parameters", b"parameters"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "format", b"format", "parameters", b"parameters", "parent_track_id", b"parent_track_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -198,6 +202,7 @@ class GenerateResponse(_message.Message):
 
     PROGRESS_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
+    PREVIEW_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def progress(self) -> _progress_pb2.Progress:
         """Work is going on."""
@@ -206,17 +211,22 @@ class GenerateResponse(_message.Message):
     def result(self) -> _audio_pb2.ProducedTrack:
         """Work is done and safe on disk; the stream ends."""
 
+    @_builtins.property
+    def preview(self) -> _audio_pb2.Preview:
+        """A stretch can be heard: stored as FLAC beside where the track will be."""
+
     def __init__(
         self,
         *,
         progress: _progress_pb2.Progress | None = ...,
         result: _audio_pb2.ProducedTrack | None = ...,
+        preview: _audio_pb2.Preview | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "preview", b"preview", "progress", b"progress", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "preview", b"preview", "progress", b"progress", "result", b"result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "result"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "result", "preview"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

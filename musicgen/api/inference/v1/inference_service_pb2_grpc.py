@@ -60,7 +60,7 @@ class InferenceServiceServicer:
 
     def Generate(self, request, context):
         """Generates, encodes and stores one piece of audio; for runners, which hold the
-        job's claim. Sends progress, then exactly one result, last. Cancel by
+        job's claim. Sends progress and previews, then exactly one result, last. Cancel by
         cancelling the call.
         NOT_FOUND: MODEL_NOT_FOUND. INVALID_ARGUMENT: parameters. UNAVAILABLE:
         ENGINE_CRASHED or MODEL_LOADING, can be tried again. ABORTED: CLAIM_LOST, a

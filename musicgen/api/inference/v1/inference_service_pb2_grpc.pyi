@@ -37,7 +37,7 @@ class InferenceServiceStub:
     """Lists the engines of this server."""
     Generate: _grpc.UnaryStreamMultiCallable[_inference_service_pb2.GenerateRequest, _inference_service_pb2.GenerateResponse]
     """Generates, encodes and stores one piece of audio; for runners, which hold the
-    job's claim. Sends progress, then exactly one result, last. Cancel by
+    job's claim. Sends progress and previews, then exactly one result, last. Cancel by
     cancelling the call.
     NOT_FOUND: MODEL_NOT_FOUND. INVALID_ARGUMENT: parameters. UNAVAILABLE:
     ENGINE_CRASHED or MODEL_LOADING, can be tried again. ABORTED: CLAIM_LOST, a
@@ -53,7 +53,7 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
     """Lists the engines of this server."""
     Generate: _aio.UnaryStreamMultiCallable[_inference_service_pb2.GenerateRequest, _inference_service_pb2.GenerateResponse]  # type: ignore[assignment]
     """Generates, encodes and stores one piece of audio; for runners, which hold the
-    job's claim. Sends progress, then exactly one result, last. Cancel by
+    job's claim. Sends progress and previews, then exactly one result, last. Cancel by
     cancelling the call.
     NOT_FOUND: MODEL_NOT_FOUND. INVALID_ARGUMENT: parameters. UNAVAILABLE:
     ENGINE_CRASHED or MODEL_LOADING, can be tried again. ABORTED: CLAIM_LOST, a
@@ -78,7 +78,7 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_inference_service_pb2.GenerateResponse], _abc.AsyncIterator[_inference_service_pb2.GenerateResponse]]:
         """Generates, encodes and stores one piece of audio; for runners, which hold the
-        job's claim. Sends progress, then exactly one result, last. Cancel by
+        job's claim. Sends progress and previews, then exactly one result, last. Cancel by
         cancelling the call.
         NOT_FOUND: MODEL_NOT_FOUND. INVALID_ARGUMENT: parameters. UNAVAILABLE:
         ENGINE_CRASHED or MODEL_LOADING, can be tried again. ABORTED: CLAIM_LOST, a

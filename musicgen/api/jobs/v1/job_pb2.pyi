@@ -86,6 +86,7 @@ class Job(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     NOT_BEFORE_TIME_FIELD_NUMBER: _builtins.int
     RETRY_OF_FIELD_NUMBER: _builtins.int
+    PREVIEWS_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """Unique; lower-case letters and digits. Output only."""
     rev: _builtins.int
@@ -134,6 +135,13 @@ class Job(_message.Message):
     def not_before_time(self) -> _timestamp_pb2.Timestamp:
         """Not to be started before; set between attempts. Output only."""
 
+    @_builtins.property
+    def previews(self) -> _containers.RepeatedCompositeFieldContainer[_audio_pb2.Preview]:
+        """What can be heard of the present attempt: the piece from its start, in order and
+        without gaps. Each is served at "/v1/" + artifact.key. Empty before the first, when an
+        attempt ends without a result, and once the job has ended. Output only.
+        """
+
     def __init__(
         self,
         *,
@@ -152,10 +160,11 @@ class Job(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         not_before_time: _timestamp_pb2.Timestamp | None = ...,
         retry_of: _builtins.str = ...,
+        previews: _abc.Iterable[_audio_pb2.Preview] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "not_before_time", b"not_before_time", "progress", b"progress", "result", b"result", "spec", b"spec", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "job_id", b"job_id", "max_attempts", b"max_attempts", "not_before_time", b"not_before_time", "progress", b"progress", "result", b"result", "retry_of", b"retry_of", "rev", b"rev", "spec", b"spec", "start_time", b"start_time", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "job_id", b"job_id", "max_attempts", b"max_attempts", "not_before_time", b"not_before_time", "previews", b"previews", "progress", b"progress", "result", b"result", "retry_of", b"retry_of", "rev", b"rev", "spec", b"spec", "start_time", b"start_time", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -13,7 +13,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/audio/v1/audio.proto.
  */
 export const file_musicgen_api_audio_v1_audio: GenFile = /*@__PURE__*/
-  fileDesc("CiFtdXNpY2dlbi9hcGkvYXVkaW8vdjEvYXVkaW8ucHJvdG8SFW11c2ljZ2VuLmFwaS5hdWRpby52MSJVCghBdWRpb1JlZhISCgh0cmFja19pZBgBIAEoCUgAEhYKDGFydGlmYWN0X2tleRgCIAEoCUgAEhMKCXVwbG9hZF9pZBgDIAEoCUgAQggKBnNvdXJjZSKGAQoIQXJ0aWZhY3QSCwoDa2V5GAEgASgJEg4KBnNoYTI1NhgCIAEoCRISCgpzaXplX2J5dGVzGAMgASgDEhIKCm1lZGlhX3R5cGUYBCABKAkSNQoFYXVkaW8YBSABKAsyJi5tdXNpY2dlbi5hcGkuYXVkaW8udjEuQXVkaW9Qcm9wZXJ0aWVzIogBCg9BdWRpb1Byb3BlcnRpZXMSMgoGZm9ybWF0GAEgASgOMiIubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLkF1ZGlvRm9ybWF0EhYKDnNhbXBsZV9yYXRlX2h6GAIgASgFEhAKCGNoYW5uZWxzGAMgASgFEhcKD2R1cmF0aW9uX2ZyYW1lcxgEIAEoAyJcCgpBdHRhY2htZW50EjEKCGFydGlmYWN0GAEgASgLMh8ubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLkFydGlmYWN0EgwKBG5hbWUYAiABKAkSDQoFbGFiZWwYAyABKAkiNAoKTG9vcFBvaW50cxITCgtzdGFydF9mcmFtZRgBIAEoAxIRCgllbmRfZnJhbWUYAiABKAMizQIKDVByb2R1Y2VkVHJhY2sSMQoIYXJ0aWZhY3QYASABKAsyHy5tdXNpY2dlbi5hcGkuYXVkaW8udjEuQXJ0aWZhY3QSDQoFdGl0bGUYAiABKAkSDQoFZ2VucmUYAyABKAkSJwoGcmVjaXBlGAQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIWCgl0ZW1wb19icG0YBSABKAFIAIgBARITCgttdXNpY2FsX2tleRgGIAEoCRI2Cgtsb29wX3BvaW50cxgHIAEoCzIhLm11c2ljZ2VuLmFwaS5hdWRpby52MS5Mb29wUG9pbnRzEhcKD3BhcmVudF90cmFja19pZBgIIAEoCRI2CgthdHRhY2htZW50cxgJIAMoCzIhLm11c2ljZ2VuLmFwaS5hdWRpby52MS5BdHRhY2htZW50QgwKCl90ZW1wb19icG0qbgoLQXVkaW9Gb3JtYXQSHAoYQVVESU9fRk9STUFUX1VOU1BFQ0lGSUVEEAASFQoRQVVESU9fRk9STUFUX0ZMQUMQARIUChBBVURJT19GT1JNQVRfV0FWEAISFAoQQVVESU9fRk9STUFUX01QMxADYgZwcm90bzM", [file_google_protobuf_struct]);
+  fileDesc("CiFtdXNpY2dlbi9hcGkvYXVkaW8vdjEvYXVkaW8ucHJvdG8SFW11c2ljZ2VuLmFwaS5hdWRpby52MSJVCghBdWRpb1JlZhISCgh0cmFja19pZBgBIAEoCUgAEhYKDGFydGlmYWN0X2tleRgCIAEoCUgAEhMKCXVwbG9hZF9pZBgDIAEoCUgAQggKBnNvdXJjZSKGAQoIQXJ0aWZhY3QSCwoDa2V5GAEgASgJEg4KBnNoYTI1NhgCIAEoCRISCgpzaXplX2J5dGVzGAMgASgDEhIKCm1lZGlhX3R5cGUYBCABKAkSNQoFYXVkaW8YBSABKAsyJi5tdXNpY2dlbi5hcGkuYXVkaW8udjEuQXVkaW9Qcm9wZXJ0aWVzIogBCg9BdWRpb1Byb3BlcnRpZXMSMgoGZm9ybWF0GAEgASgOMiIubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLkF1ZGlvRm9ybWF0EhYKDnNhbXBsZV9yYXRlX2h6GAIgASgFEhAKCGNoYW5uZWxzGAMgASgFEhcKD2R1cmF0aW9uX2ZyYW1lcxgEIAEoAyJcCgpBdHRhY2htZW50EjEKCGFydGlmYWN0GAEgASgLMh8ubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLkFydGlmYWN0EgwKBG5hbWUYAiABKAkSDQoFbGFiZWwYAyABKAkiNAoKTG9vcFBvaW50cxITCgtzdGFydF9mcmFtZRgBIAEoAxIRCgllbmRfZnJhbWUYAiABKAMiUQoHUHJldmlldxIxCghhcnRpZmFjdBgBIAEoCzIfLm11c2ljZ2VuLmFwaS5hdWRpby52MS5BcnRpZmFjdBITCgtzdGFydF9mcmFtZRgCIAEoAyLNAgoNUHJvZHVjZWRUcmFjaxIxCghhcnRpZmFjdBgBIAEoCzIfLm11c2ljZ2VuLmFwaS5hdWRpby52MS5BcnRpZmFjdBINCgV0aXRsZRgCIAEoCRINCgVnZW5yZRgDIAEoCRInCgZyZWNpcGUYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhYKCXRlbXBvX2JwbRgFIAEoAUgAiAEBEhMKC211c2ljYWxfa2V5GAYgASgJEjYKC2xvb3BfcG9pbnRzGAcgASgLMiEubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLkxvb3BQb2ludHMSFwoPcGFyZW50X3RyYWNrX2lkGAggASgJEjYKC2F0dGFjaG1lbnRzGAkgAygLMiEubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLkF0dGFjaG1lbnRCDAoKX3RlbXBvX2JwbSpuCgtBdWRpb0Zvcm1hdBIcChhBVURJT19GT1JNQVRfVU5TUEVDSUZJRUQQABIVChFBVURJT19GT1JNQVRfRkxBQxABEhQKEEFVRElPX0ZPUk1BVF9XQVYQAhIUChBBVURJT19GT1JNQVRfTVAzEANiBnByb3RvMw", [file_google_protobuf_struct]);
 
 /**
  * A reference to audio that the studio holds. Never a file system path.
@@ -217,6 +217,36 @@ export const LoopPointsSchema: GenMessage<LoopPoints> = /*@__PURE__*/
   messageDesc(file_musicgen_api_audio_v1_audio, 4);
 
 /**
+ * A stretch of audio that can be heard while the rest is still being made. It never
+ * changes, but the finished track may be a little louder or softer.
+ *
+ * @generated from message musicgen.api.audio.v1.Preview
+ */
+export type Preview = Message<"musicgen.api.audio.v1.Preview"> & {
+  /**
+   * The audio; artifact.audio says how long it is.
+   *
+   * @generated from field: musicgen.api.audio.v1.Artifact artifact = 1;
+   */
+  artifact?: Artifact | undefined;
+
+  /**
+   * The frame of the whole at which it begins. Previews of one piece follow each other
+   * from frame 0 without a gap.
+   *
+   * @generated from field: int64 start_frame = 2;
+   */
+  startFrame: bigint;
+};
+
+/**
+ * Describes the message musicgen.api.audio.v1.Preview.
+ * Use `create(PreviewSchema)` to create a new message.
+ */
+export const PreviewSchema: GenMessage<Preview> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_audio_v1_audio, 5);
+
+/**
  * A finished piece of audio on its way from a worker to the library.
  *
  * @generated from message musicgen.api.audio.v1.ProducedTrack
@@ -292,7 +322,7 @@ export type ProducedTrack = Message<"musicgen.api.audio.v1.ProducedTrack"> & {
  * Use `create(ProducedTrackSchema)` to create a new message.
  */
 export const ProducedTrackSchema: GenMessage<ProducedTrack> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_audio_v1_audio, 5);
+  messageDesc(file_musicgen_api_audio_v1_audio, 6);
 
 /**
  * The container and codec of an audio file.

@@ -16,7 +16,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/engine/v1/engine.proto.
  */
 export const file_musicgen_api_engine_v1_engine: GenFile = /*@__PURE__*/
-  fileDesc("CiNtdXNpY2dlbi9hcGkvZW5naW5lL3YxL2VuZ2luZS5wcm90bxIWbXVzaWNnZW4uYXBpLmVuZ2luZS52MSK9AgoORW5naW5lTWFuaWZlc3QSDAoEbmFtZRgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSDwoHdmVyc2lvbhgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIPCgdsaWNlbnNlGAUgASgJEhYKDnNhbXBsZV9yYXRlX2h6GAYgASgFEhAKCGNoYW5uZWxzGAcgASgFEhwKFG1pbl9kdXJhdGlvbl9zZWNvbmRzGAggASgBEhwKFG1heF9kdXJhdGlvbl9zZWNvbmRzGAkgASgBEiAKGGRlZmF1bHRfZHVyYXRpb25fc2Vjb25kcxgKIAEoARIXCg9zdXBwb3J0c19seXJpY3MYCyABKAgSLwoOb3B0aW9uc19zY2hlbWEYDCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IpYBChRHZW5lcmF0aW9uUGFyYW1ldGVycxIOCgZwcm9tcHQYASABKAkSDgoGbHlyaWNzGAIgASgJEhgKEGR1cmF0aW9uX3NlY29uZHMYAyABKAESEQoEc2VlZBgEIAEoDUgAiAEBEigKB29wdGlvbnMYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgcKBV9zZWVkIrABCg1HZW5lcmF0ZWRGaWxlEgwKBG5hbWUYASABKAkSOAoEcm9sZRgCIAEoDjIqLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuR2VuZXJhdGVkRmlsZS5Sb2xlEg0KBWxhYmVsGAMgASgJIkgKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEgwKCFJPTEVfTUlYEAESDQoJUk9MRV9NSURJEAISDQoJUk9MRV9TVEVNEAMi/wEKCkdlbmVyYXRpb24SNAoFZmlsZXMYASADKAsyJS5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRlZEZpbGUSDQoFdGl0bGUYAiABKAkSDQoFZ2VucmUYAyABKAkSFgoJdGVtcG9fYnBtGAQgASgBSACIAQESEwoLbXVzaWNhbF9rZXkYBSABKAkSNgoLbG9vcF9wb2ludHMYBiABKAsyIS5tdXNpY2dlbi5hcGkuYXVkaW8udjEuTG9vcFBvaW50cxIqCglkZWNpc2lvbnMYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgwKCl90ZW1wb19icG1iBnByb3RvMw", [file_google_protobuf_struct, file_musicgen_api_audio_v1_audio]);
+  fileDesc("CiNtdXNpY2dlbi9hcGkvZW5naW5lL3YxL2VuZ2luZS5wcm90bxIWbXVzaWNnZW4uYXBpLmVuZ2luZS52MSK9AgoORW5naW5lTWFuaWZlc3QSDAoEbmFtZRgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSDwoHdmVyc2lvbhgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIPCgdsaWNlbnNlGAUgASgJEhYKDnNhbXBsZV9yYXRlX2h6GAYgASgFEhAKCGNoYW5uZWxzGAcgASgFEhwKFG1pbl9kdXJhdGlvbl9zZWNvbmRzGAggASgBEhwKFG1heF9kdXJhdGlvbl9zZWNvbmRzGAkgASgBEiAKGGRlZmF1bHRfZHVyYXRpb25fc2Vjb25kcxgKIAEoARIXCg9zdXBwb3J0c19seXJpY3MYCyABKAgSLwoOb3B0aW9uc19zY2hlbWEYDCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IpYBChRHZW5lcmF0aW9uUGFyYW1ldGVycxIOCgZwcm9tcHQYASABKAkSDgoGbHlyaWNzGAIgASgJEhgKEGR1cmF0aW9uX3NlY29uZHMYAyABKAESEQoEc2VlZBgEIAEoDUgAiAEBEigKB29wdGlvbnMYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgcKBV9zZWVkIrABCg1HZW5lcmF0ZWRGaWxlEgwKBG5hbWUYASABKAkSOAoEcm9sZRgCIAEoDjIqLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuR2VuZXJhdGVkRmlsZS5Sb2xlEg0KBWxhYmVsGAMgASgJIkgKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEgwKCFJPTEVfTUlYEAESDQoJUk9MRV9NSURJEAISDQoJUk9MRV9TVEVNEAMiMgoNRW5naW5lUHJldmlldxIMCgRuYW1lGAEgASgJEhMKC3N0YXJ0X2ZyYW1lGAIgASgDIv8BCgpHZW5lcmF0aW9uEjQKBWZpbGVzGAEgAygLMiUubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5HZW5lcmF0ZWRGaWxlEg0KBXRpdGxlGAIgASgJEg0KBWdlbnJlGAMgASgJEhYKCXRlbXBvX2JwbRgEIAEoAUgAiAEBEhMKC211c2ljYWxfa2V5GAUgASgJEjYKC2xvb3BfcG9pbnRzGAYgASgLMiEubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLkxvb3BQb2ludHMSKgoJZGVjaXNpb25zGAcgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEIMCgpfdGVtcG9fYnBtYgZwcm90bzM", [file_google_protobuf_struct, file_musicgen_api_audio_v1_audio]);
 
 /**
  * What an engine is and what it can do.
@@ -244,6 +244,37 @@ export const GeneratedFile_RoleSchema: GenEnum<GeneratedFile_Role> = /*@__PURE__
   enumDesc(file_musicgen_api_engine_v1_engine, 2, 0);
 
 /**
+ * A first stretch of the mix that can be heard before the rest is done.
+ *
+ * @generated from message musicgen.api.engine.v1.EnginePreview
+ */
+export type EnginePreview = Message<"musicgen.api.engine.v1.EnginePreview"> & {
+  /**
+   * A WAV file (32-bit float or PCM) in the scratch folder, at the mix's rate and
+   * channels, named as in GeneratedFile and each with another name. Complete when this
+   * is sent; the host does not touch it again.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The frame of the mix at which it begins: where the one before it ended, 0 for the
+   * first.
+   *
+   * @generated from field: int64 start_frame = 2;
+   */
+  startFrame: bigint;
+};
+
+/**
+ * Describes the message musicgen.api.engine.v1.EnginePreview.
+ * Use `create(EnginePreviewSchema)` to create a new message.
+ */
+export const EnginePreviewSchema: GenMessage<EnginePreview> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_engine_v1_engine, 3);
+
+/**
  * What the engine made.
  *
  * @generated from message musicgen.api.engine.v1.Generation
@@ -304,5 +335,5 @@ export type Generation = Message<"musicgen.api.engine.v1.Generation"> & {
  * Use `create(GenerationSchema)` to create a new message.
  */
 export const GenerationSchema: GenMessage<Generation> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_engine_v1_engine, 3);
+  messageDesc(file_musicgen_api_engine_v1_engine, 4);
 

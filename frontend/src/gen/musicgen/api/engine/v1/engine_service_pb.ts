@@ -7,7 +7,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { EngineManifest, Generation, GenerationParameters } from "./engine_pb";
+import type { EngineManifest, EnginePreview, Generation, GenerationParameters } from "./engine_pb";
 import { file_musicgen_api_engine_v1_engine } from "./engine_pb";
 import type { Progress } from "../../progress/v1/progress_pb";
 import { file_musicgen_api_progress_v1_progress } from "../../progress/v1/progress_pb";
@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/engine/v1/engine_service.proto.
  */
 export const file_musicgen_api_engine_v1_engine_service: GenFile = /*@__PURE__*/
-  fileDesc("CittdXNpY2dlbi9hcGkvZW5naW5lL3YxL2VuZ2luZV9zZXJ2aWNlLnByb3RvEhZtdXNpY2dlbi5hcGkuZW5naW5lLnYxIhEKD0Rlc2NyaWJlUmVxdWVzdCJMChBEZXNjcmliZVJlc3BvbnNlEjgKCG1hbmlmZXN0GAEgASgLMiYubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5FbmdpbmVNYW5pZmVzdCJuCg9HZW5lcmF0ZVJlcXVlc3QSQAoKcGFyYW1ldGVycxgBIAEoCzIsLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuR2VuZXJhdGlvblBhcmFtZXRlcnMSGQoRc2NyYXRjaF9kaXJlY3RvcnkYAiABKAkiiQEKEEdlbmVyYXRlUmVzcG9uc2USNgoIcHJvZ3Jlc3MYASABKAsyIi5tdXNpY2dlbi5hcGkucHJvZ3Jlc3MudjEuUHJvZ3Jlc3NIABI0CgZyZXN1bHQYAiABKAsyIi5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRpb25IAEIHCgVldmVudDLPAQoNRW5naW5lU2VydmljZRJdCghEZXNjcmliZRInLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuRGVzY3JpYmVSZXF1ZXN0GigubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5EZXNjcmliZVJlc3BvbnNlEl8KCEdlbmVyYXRlEicubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5HZW5lcmF0ZVJlcXVlc3QaKC5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRlUmVzcG9uc2UwAWIGcHJvdG8z", [file_musicgen_api_engine_v1_engine, file_musicgen_api_progress_v1_progress]);
+  fileDesc("CittdXNpY2dlbi9hcGkvZW5naW5lL3YxL2VuZ2luZV9zZXJ2aWNlLnByb3RvEhZtdXNpY2dlbi5hcGkuZW5naW5lLnYxIhEKD0Rlc2NyaWJlUmVxdWVzdCJMChBEZXNjcmliZVJlc3BvbnNlEjgKCG1hbmlmZXN0GAEgASgLMiYubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5FbmdpbmVNYW5pZmVzdCJuCg9HZW5lcmF0ZVJlcXVlc3QSQAoKcGFyYW1ldGVycxgBIAEoCzIsLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuR2VuZXJhdGlvblBhcmFtZXRlcnMSGQoRc2NyYXRjaF9kaXJlY3RvcnkYAiABKAkiwwEKEEdlbmVyYXRlUmVzcG9uc2USNgoIcHJvZ3Jlc3MYASABKAsyIi5tdXNpY2dlbi5hcGkucHJvZ3Jlc3MudjEuUHJvZ3Jlc3NIABI0CgZyZXN1bHQYAiABKAsyIi5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRpb25IABI4CgdwcmV2aWV3GAMgASgLMiUubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5FbmdpbmVQcmV2aWV3SABCBwoFZXZlbnQyzwEKDUVuZ2luZVNlcnZpY2USXQoIRGVzY3JpYmUSJy5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkRlc2NyaWJlUmVxdWVzdBooLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuRGVzY3JpYmVSZXNwb25zZRJfCghHZW5lcmF0ZRInLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuR2VuZXJhdGVSZXF1ZXN0GigubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5HZW5lcmF0ZVJlc3BvbnNlMAFiBnByb3RvMw", [file_musicgen_api_engine_v1_engine, file_musicgen_api_progress_v1_progress]);
 
 /**
  * Asks what the engine is.
@@ -110,6 +110,14 @@ export type GenerateResponse = Message<"musicgen.api.engine.v1.GenerateResponse"
      */
     value: Generation;
     case: "result";
+  } | {
+    /**
+     * A stretch of the mix can be heard; 64 at most.
+     *
+     * @generated from field: musicgen.api.engine.v1.EnginePreview preview = 3;
+     */
+    value: EnginePreview;
+    case: "preview";
   } | { case: undefined; value?: undefined };
 };
 
@@ -141,7 +149,8 @@ export const EngineService: GenService<{
     output: typeof DescribeResponseSchema;
   },
   /**
-   * Generates one piece of audio. Sends progress, then exactly one result, last.
+   * Generates one piece of audio. Sends progress and, from
+   * engines that can, previews; then exactly one result, last.
    * Cancelling the call stops the work within a second; a host that can't is killed.
    * INVALID_ARGUMENT: parameters out of range. RESOURCE_EXHAUSTED: OUT_OF_MEMORY
    * or DISK_FULL. Files that were written before a failure belong to the caller.

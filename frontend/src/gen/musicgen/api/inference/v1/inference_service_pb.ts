@@ -7,7 +7,7 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_google_api_annotations } from "../../../../google/api/annotations_pb";
-import type { AudioFormat, ProducedTrack } from "../../audio/v1/audio_pb";
+import type { AudioFormat, Preview, ProducedTrack } from "../../audio/v1/audio_pb";
 import { file_musicgen_api_audio_v1_audio } from "../../audio/v1/audio_pb";
 import type { EngineManifest, GenerationParameters } from "../../engine/v1/engine_pb";
 import { file_musicgen_api_engine_v1_engine } from "../../engine/v1/engine_pb";
@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/inference/v1/inference_service.proto.
  */
 export const file_musicgen_api_inference_v1_inference_service: GenFile = /*@__PURE__*/
-  fileDesc("CjFtdXNpY2dlbi9hcGkvaW5mZXJlbmNlL3YxL2luZmVyZW5jZV9zZXJ2aWNlLnByb3RvEhltdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxIvkBCgZFbmdpbmUSOAoIbWFuaWZlc3QYASABKAsyJi5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkVuZ2luZU1hbmlmZXN0EjYKBXN0YXRlGAIgASgOMicubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5FbmdpbmUuU3RhdGUSDgoGZGV0YWlsGAMgASgJIm0KBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASEQoNU1RBVEVfU1RPUFBFRBABEhIKDlNUQVRFX1NUQVJUSU5HEAISDwoLU1RBVEVfUkVBRFkQAxIVChFTVEFURV9VTkFWQUlMQUJMRRAEIpQBCgxHZW5lcmF0ZVNwZWMSDgoGZW5naW5lGAEgASgJEkAKCnBhcmFtZXRlcnMYAiABKAsyLC5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRpb25QYXJhbWV0ZXJzEjIKBmZvcm1hdBgDIAEoDjIiLm11c2ljZ2VuLmFwaS5hdWRpby52MS5BdWRpb0Zvcm1hdCIUChJMaXN0RW5naW5lc1JlcXVlc3QiSQoTTGlzdEVuZ2luZXNSZXNwb25zZRIyCgdlbmdpbmVzGAEgAygLMiEubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5FbmdpbmUiZwoPR2VuZXJhdGVSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCRINCgVmZW5jZRgCIAEoAxI1CgRzcGVjGAMgASgLMicubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5HZW5lcmF0ZVNwZWMiiwEKEEdlbmVyYXRlUmVzcG9uc2USNgoIcHJvZ3Jlc3MYASABKAsyIi5tdXNpY2dlbi5hcGkucHJvZ3Jlc3MudjEuUHJvZ3Jlc3NIABI2CgZyZXN1bHQYAiABKAsyJC5tdXNpY2dlbi5hcGkuYXVkaW8udjEuUHJvZHVjZWRUcmFja0gAQgcKBWV2ZW50Mv0BChBJbmZlcmVuY2VTZXJ2aWNlEoEBCgtMaXN0RW5naW5lcxItLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuTGlzdEVuZ2luZXNSZXF1ZXN0Gi4ubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5MaXN0RW5naW5lc1Jlc3BvbnNlIhOC0+STAg0SCy92MS9lbmdpbmVzEmUKCEdlbmVyYXRlEioubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5HZW5lcmF0ZVJlcXVlc3QaKy5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkdlbmVyYXRlUmVzcG9uc2UwAWIGcHJvdG8z", [file_google_api_annotations, file_musicgen_api_audio_v1_audio, file_musicgen_api_engine_v1_engine, file_musicgen_api_progress_v1_progress]);
+  fileDesc("CjFtdXNpY2dlbi9hcGkvaW5mZXJlbmNlL3YxL2luZmVyZW5jZV9zZXJ2aWNlLnByb3RvEhltdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxIvkBCgZFbmdpbmUSOAoIbWFuaWZlc3QYASABKAsyJi5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkVuZ2luZU1hbmlmZXN0EjYKBXN0YXRlGAIgASgOMicubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5FbmdpbmUuU3RhdGUSDgoGZGV0YWlsGAMgASgJIm0KBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASEQoNU1RBVEVfU1RPUFBFRBABEhIKDlNUQVRFX1NUQVJUSU5HEAISDwoLU1RBVEVfUkVBRFkQAxIVChFTVEFURV9VTkFWQUlMQUJMRRAEIq0BCgxHZW5lcmF0ZVNwZWMSDgoGZW5naW5lGAEgASgJEkAKCnBhcmFtZXRlcnMYAiABKAsyLC5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRpb25QYXJhbWV0ZXJzEjIKBmZvcm1hdBgDIAEoDjIiLm11c2ljZ2VuLmFwaS5hdWRpby52MS5BdWRpb0Zvcm1hdBIXCg9wYXJlbnRfdHJhY2tfaWQYBCABKAkiFAoSTGlzdEVuZ2luZXNSZXF1ZXN0IkkKE0xpc3RFbmdpbmVzUmVzcG9uc2USMgoHZW5naW5lcxgBIAMoCzIhLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuRW5naW5lImcKD0dlbmVyYXRlUmVxdWVzdBIOCgZqb2JfaWQYASABKAkSDQoFZmVuY2UYAiABKAMSNQoEc3BlYxgDIAEoCzInLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuR2VuZXJhdGVTcGVjIr4BChBHZW5lcmF0ZVJlc3BvbnNlEjYKCHByb2dyZXNzGAEgASgLMiIubXVzaWNnZW4uYXBpLnByb2dyZXNzLnYxLlByb2dyZXNzSAASNgoGcmVzdWx0GAIgASgLMiQubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLlByb2R1Y2VkVHJhY2tIABIxCgdwcmV2aWV3GAMgASgLMh4ubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLlByZXZpZXdIAEIHCgVldmVudDL9AQoQSW5mZXJlbmNlU2VydmljZRKBAQoLTGlzdEVuZ2luZXMSLS5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkxpc3RFbmdpbmVzUmVxdWVzdBouLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuTGlzdEVuZ2luZXNSZXNwb25zZSITgtPkkwINEgsvdjEvZW5naW5lcxJlCghHZW5lcmF0ZRIqLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuR2VuZXJhdGVSZXF1ZXN0GisubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5HZW5lcmF0ZVJlc3BvbnNlMAFiBnByb3RvMw", [file_google_api_annotations, file_musicgen_api_audio_v1_audio, file_musicgen_api_engine_v1_engine, file_musicgen_api_progress_v1_progress]);
 
 /**
  * An engine and its present state.
@@ -130,6 +130,13 @@ export type GenerateSpec = Message<"musicgen.api.inference.v1.GenerateSpec"> & {
    * @generated from field: musicgen.api.audio.v1.AudioFormat format = 3;
    */
   format: AudioFormat;
+
+  /**
+   * The track that this one is a variation of; empty if of none. Kept with the track.
+   *
+   * @generated from field: string parent_track_id = 4;
+   */
+  parentTrackId: string;
 };
 
 /**
@@ -237,6 +244,14 @@ export type GenerateResponse = Message<"musicgen.api.inference.v1.GenerateRespon
      */
     value: ProducedTrack;
     case: "result";
+  } | {
+    /**
+     * A stretch can be heard: stored as FLAC beside where the track will be.
+     *
+     * @generated from field: musicgen.api.audio.v1.Preview preview = 3;
+     */
+    value: Preview;
+    case: "preview";
   } | { case: undefined; value?: undefined };
 };
 
@@ -265,7 +280,7 @@ export const InferenceService: GenService<{
   },
   /**
    * Generates, encodes and stores one piece of audio; for runners, which hold the
-   * job's claim. Sends progress, then exactly one result, last. Cancel by
+   * job's claim. Sends progress and previews, then exactly one result, last. Cancel by
    * cancelling the call.
    * NOT_FOUND: MODEL_NOT_FOUND. INVALID_ARGUMENT: parameters. UNAVAILABLE:
    * ENGINE_CRASHED or MODEL_LOADING, can be tried again. ABORTED: CLAIM_LOST, a
