@@ -24,6 +24,9 @@ from musicgen.errors import ArtifactNotFound, DiskFull, InvalidField
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _CHUNK_BYTES = 1 << 20
 
+PREVIEW_PREFIX = "preview-"
+"""Begins the names of previews, which are of no use when their job has ended."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:

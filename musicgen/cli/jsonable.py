@@ -30,6 +30,17 @@ def job_to_json(job: job_pb2.Job) -> dict[str, Any]:
         "kind": job.spec.WhichOneof("kind"),
         "spec": _spec(job),
         "progress": _progress(job.progress) if job.HasField("progress") else None,
+        "previews": [
+            {
+                "path": f"/v1/{preview.artifact.key}",
+                "start_frame": preview.start_frame,
+                "audio": _audio(preview.artifact.audio),
+                "size_bytes": preview.artifact.size_bytes,
+                "sha256": preview.artifact.sha256,
+                "media_type": preview.artifact.media_type,
+            }
+            for preview in job.previews
+        ],
         "track_ids": list(job.result.track_ids),
         "downloads": [
             {

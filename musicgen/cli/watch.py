@@ -108,7 +108,7 @@ def _print_events(update: Update) -> None:
 def _print_lines(update: Update) -> None:
     """Print a line for each new state; a log needs no progress."""
     for change in update.changes:
-        if change.kind is not Kind.PROGRESSED:
+        if change.kind in (Kind.CHANGED, Kind.DELETED):
             state = "deleted" if change.kind is Kind.DELETED else job_state(change.job)
             print(f"{change.job.job_id}\t{state}\t{printable(describe(change.job))}", flush=True)
 

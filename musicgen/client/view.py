@@ -29,6 +29,8 @@ class Kind(enum.Enum):
 
     CHANGED = "changed"
     """It is new or its state is another."""
+    PREVIEWED = "previewed"
+    """More of it can be heard."""
     PROGRESSED = "progressed"
     """Only its progress is another."""
     DELETED = "deleted"
@@ -134,7 +136,7 @@ class JobsView:
                 job = _copy(event.changed)
                 job.rev = event.rev
                 self._jobs[job_id] = job
-                return Change(Kind.CHANGED, job)
+                return Change(_kind(known, job), job)
             case "progressed" if known:
                 job = _copy(known)
                 job.rev = event.rev
@@ -146,6 +148,13 @@ class JobsView:
                 self._deleted_revs[job_id] = event.rev
                 return Change(Kind.DELETED, self._jobs.pop(job_id)) if known else None
         return None
+
+
+def _kind(known: job_pb2.Job | None, job: job_pb2.Job) -> Kind:
+    """Return what a whole new record tells."""
+    if known and known.state == job.state and len(known.previews) < len(job.previews):
+        return Kind.PREVIEWED
+    return Kind.CHANGED
 
 
 def _copy(job: job_pb2.Job) -> job_pb2.Job:

@@ -14,19 +14,29 @@ from musicgen.progress import Progress
 MIX_FILE = "mix.wav"
 """The name of the finished mix in the scratch folder."""
 
+MAX_PREVIEWS = 64
+"""More of one piece are a breach of the contract."""
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
 @dataclass(frozen=True, slots=True)
 class Preview:
     """A stretch of the mix that can be heard before the rest is done.
 
     `name` is a WAV file in the scratch folder at the manifest's rate and channels, complete
-    and not touched again. Previews follow each other from frame 0 without a gap.
+    and not touched again; it ends in ".wav", and each preview has another. Previews follow
+    each other from frame 0 without a gap. Raises ValueError for what can't be one.
     """
 
     name: str
     start_frame: int
 
+    def __post_init__(self) -> None:
+        if not _FILE_NAME.fullmatch(self.name) or not self.name.endswith(".wav"):
+            raise ValueError(f"{self.name[:100]!r} can't be the file name of a preview")
+        if self.start_frame < 0:
+            raise ValueError(f"a preview can't begin at frame {self.start_frame}")
 
-MAX_PREVIEWS = 64
 
 Report = Callable[[Progress | Preview], None]
 """Tells how far work has come, or that a stretch can be heard. Raises
@@ -69,7 +79,6 @@ ExtraRole = Literal["midi", "stem"]
 EXTRA_SUFFIXES: Mapping[ExtraRole, str] = {"midi": ".mid", "stem": ".wav"}
 MAX_EXTRA_FILES = 64
 MAX_LABEL_CHARACTERS = 100
-_EXTRA_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +98,7 @@ class ExtraFile:
         suffix = EXTRA_SUFFIXES.get(self.role)
         if suffix is None:
             raise ValueError(f"{self.role!r} is no role of a file beside the mix")
-        if not _EXTRA_NAME.fullmatch(self.name) or not self.name.endswith(suffix):
+        if not _FILE_NAME.fullmatch(self.name) or not self.name.endswith(suffix):
             raise ValueError(f"{self.name[:100]!r} can't be the file name of a {self.role}")
         if not 1 <= len(self.label) <= MAX_LABEL_CHARACTERS:
             raise ValueError(

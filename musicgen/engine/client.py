@@ -9,8 +9,13 @@ from pathlib import Path
 import grpc
 
 from musicgen.api.engine.v1 import engine_service_pb2, engine_service_pb2_grpc
-from musicgen.engine.base import Generation, Manifest, Parameters
-from musicgen.engine.convert import generation_from_proto, manifest_from_proto, parameters_to_proto
+from musicgen.engine.base import MAX_PREVIEWS, Generation, Manifest, Parameters, Preview
+from musicgen.engine.convert import (
+    generation_from_proto,
+    manifest_from_proto,
+    parameters_to_proto,
+    preview_from_proto,
+)
 from musicgen.engine.servicer import TOKEN_METADATA
 from musicgen.errors import EngineCrashed
 from musicgen.progress import Progress
@@ -51,20 +56,31 @@ class EngineClient:
 
     async def generate(
         self, parameters: Parameters, scratch: Path
-    ) -> AsyncGenerator[Progress | Made, None]:
-        """Yield progress, then what was made. Closing the iterator cancels the call;
-        `describe` answers when the host has stopped working on it."""
+    ) -> AsyncGenerator[Progress | Preview | Made, None]:
+        """Yield progress and previews, then what was made. Closing the iterator cancels the
+        call; `describe` answers when the host has stopped working on it.
+
+        Raises EngineCrashed for previews without a name of their own, or too many of them.
+        """
         request = engine_service_pb2.GenerateRequest(
             parameters=parameters_to_proto(parameters), scratch_directory=str(scratch)
         )
         call = self._stub.Generate(request, metadata=self._metadata)
+        previews: set[str] = set()
         try:
             async for event in call:
-                if event.WhichOneof("event") == "progress":
-                    yield progress_from_proto(event.progress)
-                    continue
-                yield Made(*generation_from_proto(event.result))
-                return
+                match event.WhichOneof("event"):
+                    case "progress":
+                        yield progress_from_proto(event.progress)
+                    case "preview":
+                        preview = preview_from_proto(event.preview)
+                        if preview.name in previews or len(previews) == MAX_PREVIEWS:
+                            raise EngineCrashed("The engine sent a preview twice, or too many.")
+                        previews.add(preview.name)
+                        yield preview
+                    case "result":
+                        yield Made(*generation_from_proto(event.result))
+                        return
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from error
         finally:

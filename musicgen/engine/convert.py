@@ -16,6 +16,7 @@ from musicgen.engine.base import (
     Generation,
     Manifest,
     Parameters,
+    Preview,
 )
 from musicgen.errors import EngineCrashed, InvalidField
 
@@ -152,6 +153,19 @@ def _extra_files(
     if len(set(names)) < len(names) or len(files) > MAX_EXTRA_FILES:
         raise EngineCrashed("The engine named a file twice, or too many files.")
     return files
+
+
+def preview_to_proto(preview: Preview) -> engine_pb2.EnginePreview:
+    """Convert a preview."""
+    return engine_pb2.EnginePreview(name=preview.name, start_frame=preview.start_frame)
+
+
+def preview_from_proto(message: engine_pb2.EnginePreview) -> Preview:
+    """Convert a preview. Raises EngineCrashed if it can't be one: the host is broken."""
+    try:
+        return Preview(message.name, message.start_frame)
+    except ValueError as error:
+        raise EngineCrashed(f"The engine sent a preview that can't be one: {error}.") from error
 
 
 def struct_from_dict(values: Mapping[str, Any]) -> struct_pb2.Struct:

@@ -12,8 +12,13 @@ from typing import Any
 import grpc
 
 from musicgen.api.engine.v1 import engine_service_pb2, engine_service_pb2_grpc
-from musicgen.engine.base import MIX_FILE
-from musicgen.engine.convert import generation_to_proto, manifest_to_proto, parameters_from_proto
+from musicgen.engine.base import MIX_FILE, Preview
+from musicgen.engine.convert import (
+    generation_to_proto,
+    manifest_to_proto,
+    parameters_from_proto,
+    preview_to_proto,
+)
 from musicgen.engine.determinism import RUNTIME_KEY, runtime
 from musicgen.engine.worker import EngineWorker
 from musicgen.errors import Unauthenticated
@@ -56,6 +61,9 @@ class EngineServicer(engine_service_pb2_grpc.EngineServiceServicer):
             async for event in events:
                 if isinstance(event, Progress):
                     yield engine_service_pb2.GenerateResponse(progress=progress_to_proto(event))
+                    continue
+                if isinstance(event, Preview):
+                    yield engine_service_pb2.GenerateResponse(preview=preview_to_proto(event))
                     continue
                 decisions = {**event.decisions, RUNTIME_KEY: runtime()}
                 made = dataclasses.replace(event, decisions=decisions)

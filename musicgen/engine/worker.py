@@ -9,7 +9,7 @@ import shutil
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from musicgen.engine.base import Engine, Generation, Manifest, Parameters, Report
+from musicgen.engine.base import Engine, Generation, Manifest, Parameters, Preview, Report
 from musicgen.engine.threaded import ThreadedWork
 from musicgen.engine.validation import validate
 from musicgen.errors import DiskFull, InvalidField, OutOfMemory, StudioError
@@ -38,9 +38,10 @@ class EngineWorker:
 
     async def generate(
         self, parameters: Parameters, scratch: Path
-    ) -> AsyncGenerator[Progress | Generation, None]:
-        """Yield progress, then what was made. Closing the iterator cancels, and waits
-        until the engine has noticed. Raises a StudioError, or whatever the engine raised.
+    ) -> AsyncGenerator[Progress | Preview | Generation, None]:
+        """Yield what the engine reports, then what was made. Closing the iterator cancels,
+        and waits until the engine has noticed. Raises a StudioError, or whatever the engine
+        raised.
         """
         validate(parameters, self.manifest)
         if not (scratch.is_absolute() and await asyncio.to_thread(scratch.is_dir)):
@@ -61,9 +62,9 @@ class EngineWorker:
 
         async with self._turn:
             thread = ThreadedWork(work)
-            async with contextlib.aclosing(thread.run()) as steps:
-                async for progress in steps:
-                    yield progress
+            async with contextlib.aclosing(thread.run()) as events:
+                async for event in events:
+                    yield event
             yield thread.result
 
 

@@ -28,6 +28,7 @@ from musicgen.engine.base import (
     Generation,
     Manifest,
     Parameters,
+    Preview,
     Report,
 )
 from musicgen.progress import Progress, ProgressMeter, Stage
@@ -70,6 +71,12 @@ class Script:
     wrong_extra: str = ""
     """What is wrong beside the mix: midi_text, midi_missing, stem_missing, or a stem with
     the rate, length, text or nan of `wrong`."""
+    previews: int = 0
+    """Into how many previews the mix is cut. Each is reported when its share of the steps
+    is done."""
+    wrong_preview: str = ""
+    """What is wrong with every preview: one of `wrong`; empty (it holds no frame); again
+    (all have one name)."""
 
 
 OPTIONS_SCHEMA: Mapping[str, Any] = {
@@ -96,6 +103,20 @@ OPTIONS_SCHEMA: Mapping[str, Any] = {
                 "length",
                 "nan",
                 "text",
+            ]
+        },
+        "previews": {"type": "integer", "minimum": 0, "maximum": 100},
+        "wrong_preview": {
+            "enum": [
+                "",
+                "rate",
+                "channels",
+                "length",
+                "nan",
+                "missing",
+                "text",
+                "empty",
+                "again",
             ]
         },
     },
@@ -144,6 +165,8 @@ class FakeEngine(Engine):
             self._misbehave(script, step)
             time.sleep(script.step_s)
             self._report(report, script, meter.advance(detail=f"step {step}"))
+            for index in range(*(script.previews * n // script.steps for n in (step - 1, step))):
+                self._report(report, script, _write_preview(samples, scratch, script, index))
         _write(samples, scratch / MIX_FILE, script.wrong)
         return Generation(
             title=" ".join(parameters.prompt.split())[:60],
@@ -155,9 +178,9 @@ class FakeEngine(Engine):
         )
 
     @staticmethod
-    def _report(report: Report, script: Script, progress: Progress) -> None:
+    def _report(report: Report, script: Script, event: Progress | Preview) -> None:
         try:
-            report(progress)
+            report(event)
         except errors.Cancelled:
             if not script.ignore_cancel:
                 raise
@@ -179,6 +202,15 @@ def _failure(reason: str) -> Exception:
     if reason == "DISK":
         return OSError(28, "No space left on device")
     return errors.by_reason(reason)("The script says so.")
+
+
+def _write_preview(samples: Samples, scratch: Path, script: Script, index: int) -> Preview:
+    """Leave one part of the mix."""
+    start, end = (len(samples) * n // script.previews for n in (index, index + 1))
+    name = "part-0.wav" if script.wrong_preview == "again" else f"part-{index}.wav"
+    end = start if script.wrong_preview == "empty" else end
+    _write(samples[start:end], scratch / name, script.wrong_preview)
+    return Preview(name, start)
 
 
 def _write_extras(samples: Samples, scratch: Path, script: Script) -> list[ExtraFile]:

@@ -46,13 +46,7 @@ def check_mix(
 ) -> Properties:
     """Return the facts of a mix that is what was promised. Raises EngineCrashed if not:
     a broken engine can't be told from one that broke down."""
-    if mix.is_symlink() or not mix.is_file():
-        raise EngineCrashed("The engine ended without leaving a mix.")
-    try:
-        with AudioReader(mix) as reader:
-            facts = reader.properties
-    except InvalidAudio as error:
-        raise EngineCrashed("The engine's mix can't be read.") from error
+    facts = _facts(mix, "mix")
     promised = (Format.WAV, manifest.sample_rate_hz, manifest.channels)
     if (facts.format, facts.sample_rate_hz, facts.channels) != promised:
         raise EngineCrashed(
@@ -66,13 +60,7 @@ def check_mix(
 def check_stem(stem: Path, mix: Properties) -> Properties:
     """Return the facts of a stem that lines up with its mix. Raises EngineCrashed if it
     doesn't."""
-    if stem.is_symlink() or not stem.is_file():
-        raise EngineCrashed(f"The engine ended without leaving {stem.name}.")
-    try:
-        with AudioReader(stem) as reader:
-            facts = reader.properties
-    except InvalidAudio as error:
-        raise EngineCrashed(f"The engine's {stem.name} can't be read.") from error
+    facts = _facts(stem, stem.name)
     same = (Format.WAV, mix.sample_rate_hz, mix.channels)
     off_s = abs(facts.duration_s - mix.duration_s)
     if (facts.format, facts.sample_rate_hz, facts.channels) != same or off_s > LENGTH_TOLERANCE_S:
@@ -80,14 +68,36 @@ def check_stem(stem: Path, mix: Properties) -> Properties:
     return facts
 
 
+def check_preview(preview: Path, manifest: Manifest) -> Properties:
+    """Return the facts of a preview that is a stretch of a mix. Raises EngineCrashed if it
+    isn't."""
+    facts = _facts(preview, preview.name)
+    promised = (Format.WAV, manifest.sample_rate_hz, manifest.channels)
+    if (facts.format, facts.sample_rate_hz, facts.channels) != promised:
+        raise EngineCrashed(f"The engine's {preview.name} has not the rate of the mix.")
+    if not facts.duration_frames:
+        raise EngineCrashed(f"The engine's {preview.name} holds no audio.")
+    return facts
+
+
 def check_midi(score: Path) -> None:
     """Raise EngineCrashed unless this is a MIDI file that can be kept."""
     if score.is_symlink() or not score.is_file():
-        raise EngineCrashed(f"The engine ended without leaving {score.name}.")
+        raise EngineCrashed(f"The engine left no {score.name}.")
     with score.open("rb") as file:
         begins = file.read(len(_MIDI_HEAD))
     if begins != _MIDI_HEAD or score.stat().st_size > MAX_MIDI_BYTES:
         raise EngineCrashed(f"The engine's {score.name} is no MIDI file.")
+
+
+def _facts(audio: Path, what: str) -> Properties:
+    if audio.is_symlink() or not audio.is_file():
+        raise EngineCrashed(f"The engine left no {what}.")
+    try:
+        with AudioReader(audio) as reader:
+            return reader.properties
+    except InvalidAudio as error:
+        raise EngineCrashed(f"The engine's {what} can't be read.") from error
 
 
 def _check_length(

@@ -9,7 +9,7 @@ import enum
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from musicgen.engine.base import Manifest, Parameters
+from musicgen.engine.base import Manifest, Parameters, Preview
 from musicgen.engine.client import Made
 from musicgen.engine.waiting import to_the_end
 from musicgen.errors import (
@@ -127,8 +127,8 @@ class EngineProcess:
 
     async def generate(
         self, parameters: Parameters, scratch: Path
-    ) -> AsyncGenerator[Progress | Made, None]:
-        """Yield progress, then what the host made in `scratch`.
+    ) -> AsyncGenerator[Progress | Preview | Made, None]:
+        """Yield progress and previews, then what the host made in `scratch`.
 
         When this iterator is closed, or its reader cancelled, the host has stopped writing
         before that returns, even if it must be killed. Raises what the engine raised,
@@ -159,10 +159,10 @@ class EngineProcess:
                 at_rest = True
                 raise await to_the_end(self._crashed(host)) from error
             except StudioError as error:
-                at_rest = True
                 error.metadata["engine"] = self.entry.name
                 raise
             finally:
+                # Also after an error: it may be ours, of a host that goes on meanwhile.
                 if not at_rest:
                     await to_the_end(self._settle(host))
 

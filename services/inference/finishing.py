@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from musicgen.artifacts import ArtifactStore, StoredFile, sha256_of
+from musicgen.artifacts import PREVIEW_PREFIX, ArtifactStore, StoredFile, sha256_of
 from musicgen.audio.codecs import Format, Properties
-from musicgen.engine.base import ExtraFile, Generation, Manifest, Report
+from musicgen.engine.base import ExtraFile, Generation, Manifest
 from musicgen.engine.client import Made
 from musicgen.errors import EngineCrashed
-from musicgen.progress import ProgressMeter, Stage
+from musicgen.progress import Progress, ProgressMeter, Stage
 from services.inference.encoder import (
     Encoded,
     blocks_of,
@@ -26,6 +26,8 @@ from services.inference.scratch import no_space_is_disk_full
 STAGE = "encoding"
 MIDI_MEDIA_TYPE = "audio/midi"
 _MIX = "mix"
+
+Report = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,8 @@ class Finishing:
         names = [self._mix_name, *(self._name_of(file) for file in made.files)]
         if len(set(names)) < len(names):
             raise EngineCrashed("Two of the engine's files would get one name.")
+        if any(name.startswith(PREVIEW_PREFIX) for name in names):
+            raise EngineCrashed("One of the engine's files would be taken for a preview.")
 
     def _publish(self, ready: list[_Part], tick: Callable[[], None]) -> None:
         """Move all into the store; the mix comes last, so that it stands for all."""

@@ -13,7 +13,7 @@ from typing import Any
 from musicgen.artifacts import ArtifactStore, StoredFile
 from musicgen.audio.codecs import Format, Properties
 from musicgen.claims import ClaimGuard
-from musicgen.engine.base import Generation, Manifest, Parameters, Report
+from musicgen.engine.base import Generation, Manifest, Parameters
 from musicgen.engine.client import Made
 from musicgen.engine.threaded import ThreadedWork
 from musicgen.engine.validation import validate
@@ -22,7 +22,8 @@ from musicgen.errors import InvalidField, ModelNotFound
 from musicgen.progress import Progress
 from services.inference import recipe
 from services.inference.engine_process import EngineProcess
-from services.inference.finishing import Extra, Finished, Finishing
+from services.inference.finishing import Extra, Finished, Finishing, Report
+from services.inference.previews import Previews, StoredPreview
 from services.inference.scratch import Scratch
 
 HOST_SHARE = 0.95
@@ -65,8 +66,8 @@ class Generator:
         self._scratch = scratch
         self._claims = ClaimGuard()
 
-    async def run(self, order: Order) -> AsyncGenerator[Progress | Produced, None]:
-        """Yield progress, then the stored track. Closing the iterator cancels.
+    async def run(self, order: Order) -> AsyncGenerator[Progress | StoredPreview | Produced, None]:
+        """Yield progress and previews, then the stored track. Closing the iterator cancels.
 
         Raises ModelNotFound, the InvalidRequests of `validate`, ClaimLost, EngineCrashed,
         GenerationTimeout, DiskFull, OutOfMemory, and what else the engine raises.
@@ -88,15 +89,19 @@ class Generator:
 
     async def _make(
         self, order: Order, engine: EngineProcess, manifest: Manifest, folder: Path, prefix: str
-    ) -> AsyncGenerator[Progress | Produced, None]:
+    ) -> AsyncGenerator[Progress | StoredPreview | Produced, None]:
         parameters, course = order.parameters, _Course()
         made: Made | None = None
-        async with contextlib.aclosing(engine.generate(parameters, folder)) as events:
+        previews = Previews(self._store, prefix, folder, manifest)
+        making = previews.among(engine.generate(parameters, folder))
+        async with contextlib.aclosing(making) as events:
             async for event in events:
                 if isinstance(event, Made):
                     made = event
-                else:
+                elif isinstance(event, Progress):
                     yield course.at(event, 0.0, HOST_SHARE)
+                else:
+                    yield event
         if made is None:
             raise RuntimeError("an engine's stream ends with a result or an error")
         left, finishing = made, Finishing(self._store, prefix, order.format)

@@ -18,6 +18,7 @@ from musicgen.rpc.convert_progress import progress_to_proto
 from musicgen.rpc.work import during
 from services.inference.engine_process import EngineProcess, State
 from services.inference.generator import Generator, Order, Produced
+from services.inference.previews import FORMAT, StoredPreview
 
 DEFAULT_ENGINE = "composer"
 _PARAMETERS = "spec.parameters"
@@ -54,7 +55,10 @@ class InferenceServicer(inference_service_pb2_grpc.InferenceServiceServicer):
         )
         async for event in during(context, self._generator.run(order)):
             if isinstance(event, Produced):
-                yield inference_service_pb2.GenerateResponse(result=_track(event))
+                track = _track(event, request.spec.parent_track_id)
+                yield inference_service_pb2.GenerateResponse(result=track)
+            elif isinstance(event, StoredPreview):
+                yield inference_service_pb2.GenerateResponse(preview=_preview(event))
             else:
                 yield inference_service_pb2.GenerateResponse(progress=progress_to_proto(event))
 
@@ -78,7 +82,12 @@ def _state(state: State) -> inference_service_pb2.Engine.State.ValueType:
     return inference_service_pb2.Engine.State.Value(f"STATE_{state.name}")
 
 
-def _track(produced: Produced) -> audio_pb2.ProducedTrack:
+def _preview(preview: StoredPreview) -> audio_pb2.Preview:
+    artifact = artifact_to_proto(preview.stored, FORMAT.media_type, preview.properties)
+    return audio_pb2.Preview(artifact=artifact, start_frame=preview.start_frame)
+
+
+def _track(produced: Produced, parent_track_id: str) -> audio_pb2.ProducedTrack:
     made = produced.made
     message = audio_pb2.ProducedTrack(
         artifact=artifact_to_proto(
@@ -89,6 +98,7 @@ def _track(produced: Produced) -> audio_pb2.ProducedTrack:
         recipe=struct_from_dict(produced.recipe),
         tempo_bpm=made.tempo_bpm,
         musical_key=made.musical_key,
+        parent_track_id=parent_track_id,
         attachments=[
             audio_pb2.Attachment(
                 artifact=artifact_to_proto(extra.stored, extra.media_type, extra.properties),

@@ -7,6 +7,7 @@ audio it names is there. Defaults are written into the spec, so that the record 
 from __future__ import annotations
 
 import math
+import re
 import secrets
 import time
 import uuid
@@ -31,6 +32,7 @@ DEFAULT_CROSSFADE_MS = 30.0
 LIBRARY_TIMEOUT_S = 10.0
 MAX_SPEC_BYTES = 256 * 1024
 """The longest prompt and lyrics take a fifth of it; a job must fit into a message."""
+_TRACK_ID = re.compile(r"[A-Za-z0-9]{1,64}")
 _ALPHABET = "0123456789abcdefghijklmnopqrstuv"
 
 
@@ -93,6 +95,9 @@ class Admission:
         parameters.duration_seconds = parameters.duration_seconds or manifest.default_duration_s
         validate(parameters_from_proto(parameters), manifest, at="spec.generate.parameters")
         spec.format = _format(spec.format)
+        # That it is in the library is not asked: a parent may be deleted at any time.
+        if spec.parent_track_id and not _TRACK_ID.fullmatch(spec.parent_track_id):
+            raise _invalid("spec.generate.parent_track_id", "must be a track's id or empty")
         return f"generate.{spec.engine}"
 
     async def _loop(self, spec: loop_pb2.LoopSpec) -> str:

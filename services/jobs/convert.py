@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from google.protobuf import timestamp_pb2
 
+from musicgen.api.audio.v1 import audio_pb2
 from musicgen.api.errors.v1 import error_pb2
 from musicgen.api.jobs.v1 import job_event_pb2, job_pb2
 from musicgen.api.progress.v1 import progress_pb2
@@ -21,6 +22,7 @@ def job_to_proto(record: JobRecord) -> job_pb2.Job:
         max_attempts=record.max_attempts,
         retry_of=record.retry_of,
     )
+    job.MergeFromString(record.previews)  # as preview_to_bytes made them
     if record.progress:
         job.progress.CopyFrom(progress_pb2.Progress.FromString(record.progress))
     if record.result:
@@ -37,6 +39,12 @@ def job_to_proto(record: JobRecord) -> job_pb2.Job:
         if at_ms:
             getattr(job, field).CopyFrom(_timestamp(at_ms))
     return job
+
+
+def preview_to_bytes(preview: audio_pb2.Preview) -> bytes:
+    """Convert a preview to what the store appends to a job's previews: serialised messages
+    put one after the other are one message, whose repeated fields are joined."""
+    return job_pb2.Job(previews=[preview]).SerializeToString()
 
 
 def change_to_proto(change: Change) -> job_event_pb2.JobEvent:

@@ -27,7 +27,8 @@ class State(enum.Enum):
 class JobRecord:
     """One job. Times are milliseconds since the epoch by the store's clock, 0 if not yet.
 
-    `spec`, `progress`, `outcome`, `result` and `error` are opaque to the store.
+    `spec`, `progress`, `previews`, `outcome`, `result` and `error` are opaque to the store.
+    `previews` holds those of the present attempt, one after the other.
     """
 
     id: str
@@ -44,6 +45,7 @@ class JobRecord:
     updated_ms: int
     not_before_ms: int
     progress: bytes
+    previews: bytes
     outcome: bytes
     result: bytes
     error: bytes
@@ -71,6 +73,7 @@ class JobRecord:
             updated_ms=number(b"updated_ms"),
             not_before_ms=number(b"not_before_ms"),
             progress=fields.get(b"progress", b""),
+            previews=fields.get(b"previews", b""),
             outcome=fields.get(b"outcome", b""),
             result=fields.get(b"result", b""),
             error=fields.get(b"error", b""),

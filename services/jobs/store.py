@@ -35,6 +35,9 @@ ENGINES_KEPT_MS = 24 * 3600 * 1000
 PAGE = 200
 HISTORY_MOST = 200_000
 """Changes that are kept at the most (about 60 MB), however young they are."""
+MAX_PREVIEWS_BYTES = 32 * 1024
+"""Previews that a job keeps at the most: every change of it is told with all of them, and
+the 64 that an engine may send take about 10 KB."""
 CONNECTIONS = 100
 ANSWER_TIMEOUT_S = 5.0
 """A server that is silent for so long is away, and the connection to it dead."""
@@ -218,6 +221,18 @@ class JobStore:
     async def beat(self, claim: Claim, lease_s: float, progress: bytes = b"") -> Hold:
         """Keep a claim alive, and tell how far it has come."""
         verdict = await self._run("beat", claim.job_id, claim.fence, int(lease_s * 1000), progress)
+        return Hold(verdict.decode())
+
+    @_guarded
+    async def add_preview(self, claim: Claim, offset: int, preview: bytes) -> Hold:
+        """Append a preview to the `offset` bytes of those before it, and tell of it.
+
+        Once only, however often it is asked for; not at all if one before it is missing,
+        or beyond MAX_PREVIEWS_BYTES.
+        """
+        verdict = await self._run(
+            "preview", claim.job_id, claim.fence, offset, preview, MAX_PREVIEWS_BYTES
+        )
         return Hold(verdict.decode())
 
     @_guarded

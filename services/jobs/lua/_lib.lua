@@ -1,7 +1,8 @@
 -- Prepended to every script. KEYS[1] is the prefix of all keys, such as "{musicgen}:";
 -- its hash tag keeps them in one slot. The only clock is this server's.
 --
---   job:<id>      hash    the record; spec, progress, outcome and error are opaque bytes
+--   job:<id>      hash    the record; spec, progress, previews, outcome and error are
+--                         opaque bytes, previews one after the other
 --   q:<queue>     zset    jobs that can start now, by seq (first in, first out)
 --   due           zset    when to look at a job again: its lease's or its delay's end
 --   outbox        zset    jobs whose outcome is frozen but not yet published
@@ -52,6 +53,7 @@ local function finish(id, state)
   redis.call('ZREM', P .. 'outbox', id)
   redis.call('ZREM', P .. 'q:' .. get(id, 'queue'), id)
   redis.call('ZADD', P .. 'ended', NOW, id)
+  redis.call('HDEL', job_key(id), 'previews')
   set(id, 'state', state, 'ended_ms', NOW, 'owner', '', 'not_before_ms', 0)
   emit(id, 'changed')
 end
@@ -64,7 +66,7 @@ local function attempt_over(id, error, retryable, delay_ms)
     return finish(id, 'FAILED')
   end
   set(id, 'state', 'QUEUED', 'owner', '', 'not_before_ms', delay_ms > 0 and NOW + delay_ms or 0)
-  redis.call('HDEL', job_key(id), 'progress')
+  redis.call('HDEL', job_key(id), 'progress', 'previews')
   if delay_ms > 0 then
     redis.call('ZADD', P .. 'due', NOW + delay_ms, id)
   else

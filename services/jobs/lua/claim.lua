@@ -14,7 +14,7 @@ local fence = redis.call('HINCRBY', job_key(chosen), 'fence', 1)
 local attempt = redis.call('HINCRBY', job_key(chosen), 'attempt', 1)
 set(chosen, 'state', 'RUNNING', 'owner', ARGV[1], 'not_before_ms', 0)
 redis.call('HSETNX', job_key(chosen), 'started_ms', NOW)
-redis.call('HDEL', job_key(chosen), 'progress')
+redis.call('HDEL', job_key(chosen), 'progress', 'previews')
 redis.call('ZADD', P .. 'due', NOW + tonumber(ARGV[2]), chosen)
 emit(chosen, 'changed')
 return {chosen, fence, attempt, get(chosen, 'spec')}

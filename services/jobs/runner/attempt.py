@@ -5,18 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
 
 import grpc
 
 from musicgen.api.jobs.v1 import job_outcome_pb2, job_pb2
 from musicgen.errors import Internal, StoreUnavailable
 from musicgen.rpc.status import from_rpc_error
+from services.jobs.convert import preview_to_bytes
 from services.jobs.records import Claim, Hold
 from services.jobs.runner.lanes import Lane
 from services.jobs.runner.pace import Pace
 from services.jobs.store import JobStore
 
 BEATS_PER_LEASE = 5
+RETRY_S = 0.25
+
+T = TypeVar("T")
 
 
 class Stopped(Exception):
@@ -38,6 +45,7 @@ class Attempt:
         self._pace = Pace(lease_s / BEATS_PER_LEASE, time.monotonic())
         self._news = asyncio.Event()
         self._latest = self._told = b""
+        self._previews: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def run(self, cancelled: asyncio.Event) -> job_outcome_pb2.JobOutcome:
         """Return what was made.
@@ -45,7 +53,10 @@ class Attempt:
         Raises StudioError if the work failed, Stopped if it must not go on.
         """
         work = asyncio.create_task(self._stream())
-        guards = [asyncio.create_task(self._beat()), asyncio.create_task(_until(cancelled))]
+        guards = [
+            asyncio.create_task(guard)
+            for guard in (self._beat(), self._tell_previews(), _until(cancelled))
+        ]
         try:
             await asyncio.wait([work, *guards], return_when=asyncio.FIRST_COMPLETED)
             for guard in guards:
@@ -72,6 +83,8 @@ class Attempt:
                         self._pace.hold(event.progress)
                         self._latest = event.progress.SerializeToString()
                         self._news.set()
+                    if event.preview is not None:
+                        self._previews.put_nowait(preview_to_bytes(event.preview))
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from error
         raise Internal("The worker service ended without a result.")
@@ -90,6 +103,26 @@ class Attempt:
                 if hold is not Hold.OK:
                     raise Stopped(hold)
                 self._told = progress or self._told
+
+    async def _tell_previews(self) -> None:
+        """Tell each at once, in order. While the store is away they wait; those that are
+        still waiting when the work is done are of no use any more."""
+        offset = 0
+        while True:
+            preview = await self._previews.get()
+            hold = await until_told(partial(self._store.add_preview, self._claim, offset, preview))
+            if hold is not Hold.OK:
+                raise Stopped(hold)
+            offset += len(preview)
+
+
+async def until_told(tell: Callable[[], Awaitable[T]]) -> T:
+    """Repeat `tell` until the store took it."""
+    while True:
+        try:
+            return await tell()
+        except StoreUnavailable:
+            await asyncio.sleep(RETRY_S)
 
 
 async def _until(cancelled: asyncio.Event) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from musicgen.api.audio.v1 import audio_pb2
 from musicgen.api.inference.v1 import inference_service_pb2, inference_service_pb2_grpc
 from musicgen.api.jobs.v1 import job_outcome_pb2, job_pb2
 from musicgen.api.library.v1 import library_service_pb2, library_service_pb2_grpc
@@ -23,9 +24,10 @@ PROBE_TIMEOUT_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Exactly one of both is set: work goes on, or it is done."""
+    """Exactly one is set: work goes on, a stretch of it can be heard, or it is done."""
 
     progress: progress_pb2.Progress | None = None
+    preview: audio_pb2.Preview | None = None
     outcome: job_outcome_pb2.JobOutcome | None = None
 
 
@@ -57,7 +59,7 @@ class Lane(abc.ABC):
 
     @abc.abstractmethod
     def work(self, claim: Claim, spec: job_pb2.JobSpec) -> AsyncGenerator[Event, None]:
-        """Do a job: progress, then one outcome. Raises grpc.RpcError."""
+        """Do a job: progress and previews, then one outcome. Raises grpc.RpcError."""
 
 
 class GenerateLane(Lane):
@@ -97,7 +99,9 @@ class GenerateLane(Lane):
         async for response in self._inference.Generate(request):
             if response.HasField("progress"):
                 yield Event(progress=response.progress)
-            else:
+            elif response.HasField("preview"):
+                yield Event(preview=response.preview)
+            elif response.HasField("result"):
                 yield Event(outcome=job_outcome_pb2.JobOutcome(tracks=[response.result]))
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 import grpc
 
@@ -14,17 +12,14 @@ from musicgen.errors import Cancelled, Internal, StoreUnavailable, StudioError
 from musicgen.rpc import log
 from musicgen.rpc.status import to_error_proto
 from services.jobs.records import Claim, Hold
-from services.jobs.runner.attempt import Attempt, Stopped
+from services.jobs.runner.attempt import RETRY_S, Attempt, Stopped, until_told
 from services.jobs.runner.cancels import Cancels
 from services.jobs.runner.lanes import Lane
 from services.jobs.store import JobStore
 
 IDLE_WAIT_S = 2.0
-RETRY_S = 0.25
 # Soon at first: most crashes are over when the launcher has restarted what died.
 BACKOFF_S, BACKOFF_GROWTH, BACKOFF_LIMIT_S = 0.5, 4, 30.0
-
-T = TypeVar("T")
 
 
 class Slot:
@@ -82,21 +77,14 @@ class Slot:
             await self._fail(claim, Internal("The worker failed in an unexpected way."))
         else:
             data = outcome.SerializeToString()
-            hold = await self._until_told(lambda: self._store.commit(claim, data))
+            # Work that is done is not thrown away.
+            hold = await until_told(lambda: self._store.commit(claim, data))
             log.get().info("committed", job_id=claim.job_id, hold=hold.value)
 
     async def _fail(self, claim: Claim, error: StudioError) -> None:
         data = to_error_proto(error).SerializeToString()
         delay_s = min(BACKOFF_S * BACKOFF_GROWTH ** (claim.attempt - 1), BACKOFF_LIMIT_S)
         delay_s *= random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
-        await self._until_told(
+        await until_told(
             lambda: self._store.fail(claim, data, retryable=error.retryable, delay_s=delay_s)
         )
-
-    async def _until_told(self, tell: Callable[[], Awaitable[T]]) -> T:
-        """Repeat `tell` until the store took it: work that is done is not thrown away."""
-        while True:
-            try:
-                return await tell()
-            except StoreUnavailable:
-                await asyncio.sleep(RETRY_S)

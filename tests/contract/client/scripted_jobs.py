@@ -1,7 +1,8 @@
 """A small JobService that keeps the contract, in memory, with faults on request.
 
 What a job does is written in its prompt: "hang" runs until it is cancelled, "stubborn" runs
-on even then, "fail X" ends with the reason X, everything else makes a track.
+on even then, "fail X" ends with the reason X, "heard" can be heard from each of its steps on,
+everything else makes a track.
 """
 
 # ruff: noqa: N802, ARG002  # the contract's names and signatures
@@ -242,6 +243,10 @@ class ScriptedJobs(job_service_pb2_grpc.JobServiceServicer):
                 return
             step = min(step + 1, STEPS - 1) if endless else step + 1
             await self._progress(job, step)
+            if prompt == "heard":
+                preview = job.previews.add(start_frame=1000 * (step - 1))
+                preview.artifact.key = f"artifacts/{job.job_id}/1/preview-{step - 1}.flac"
+                await self._change(job)
         if prompt.startswith("fail "):
             reason = by_reason(prompt.removeprefix("fail "))
             job.error.CopyFrom(to_error_proto(reason(f"It failed: {reason.reason}.")))
@@ -280,6 +285,7 @@ class ScriptedJobs(job_service_pb2_grpc.JobServiceServicer):
 
     async def _end(self, job: job_pb2.Job, state: job_pb2.Job.State.ValueType) -> None:
         job.end_time.GetCurrentTime()
+        job.ClearField("previews")
         await self._change(job, state=state)
 
     async def _change(

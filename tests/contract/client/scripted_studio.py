@@ -28,6 +28,9 @@ from tests.contract.client.scripted_jobs import Context, Faults, ScriptedJobs
 Result = TypeVar("Result")
 
 
+LAYERS = ("plan", "harmony", "form", "drums", "lead", "sound", "title")
+
+
 class ScriptedLibrary(library_service_pb2_grpc.LibraryServiceServicer):
     """A library of whatever tracks are asked for, and of three to list."""
 
@@ -101,7 +104,11 @@ class ScriptedInference(inference_service_pb2_grpc.InferenceServiceServicer):
         engine = inference_service_pb2.Engine(state=inference_service_pb2.Engine.STATE_READY)
         engine.manifest.name, engine.manifest.license = "composer", "Apache-2.0"
         engine.manifest.min_duration_seconds, engine.manifest.max_duration_seconds = 5, 600
-        engine.manifest.options_schema.update({"properties": {"tempo_bpm": {"type": "number"}}})
+        layers = {name: {"description": f"Decides {name}."} for name in LAYERS}
+        seeds = {"type": "object", "properties": layers}
+        engine.manifest.options_schema.update(
+            {"properties": {"tempo_bpm": {"type": "number"}, "seeds": seeds}}
+        )
         return inference_service_pb2.ListEnginesResponse(engines=[engine])
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.contract.client.conftest import Musicgen
+from tests.contract.client.scripted_jobs import STEPS
 from tests.contract.client.scripted_studio import ScriptedStudio
 
 pytestmark = pytest.mark.contract
@@ -71,6 +72,22 @@ def test_watch_of_a_job_ends_with_it(musicgen: Musicgen) -> None:
     revs = [line["job"]["rev"] for line in lines[1:]]
     assert revs == sorted(set(revs))
     assert lines[-1]["job"]["state"] == "succeeded"
+
+
+def test_watch_tells_what_can_be_heard(musicgen: Musicgen) -> None:
+    """A line an event for programs, with where each preview is; for a log only states."""
+    musicgen("generate", "heard", "--detach")
+    lines = [json.loads(line) for line in musicgen("watch", "job1", "--json").stdout.splitlines()]
+    assert {"changed", "progressed", "previewed"} == {line["type"] for line in lines[1:]}
+    previews = [line["job"]["previews"] for line in lines[1:] if line["type"] == "previewed"][-1]
+    assert [preview["path"] for preview in previews] == [
+        f"/v1/artifacts/job1/1/preview-{number}.flac" for number in range(STEPS)
+    ]
+    assert [preview["start_frame"] for preview in previews] == [0, 1000, 2000, 3000]
+    assert lines[-1]["job"]["previews"] == []
+    musicgen("generate", "heard", "--detach")
+    states = [line.split("\t")[1] for line in musicgen("watch", "job2").stdout.splitlines()]
+    assert len(states) == len(set(states))
 
 
 def test_watch_of_a_failed_job_exits_1(musicgen: Musicgen) -> None:

@@ -73,6 +73,7 @@ class Jobs(job_service_pb2_grpc.JobServiceServicer):
         if request.cursor == "old":
             raise WatchCursorCompacted("The cursor is too old.")
         job = job_pb2.Job(job_id="a")
+        job.previews.add(start_frame=44_100).artifact.key = "artifacts/a/1/preview-1.flac"
         snapshot = job_event_pb2.JobsSnapshot(jobs=[job], complete=True)
         yield job_service_pb2.WatchJobsResponse(cursor="0", snapshot=snapshot)
         for number in range(1, 5):

@@ -157,7 +157,10 @@ def test_sse_arrives_live(gateway: Gateway) -> None:
             arrivals.append(time.monotonic() - started)
     connection.close()
     assert [frame["cursor"] for frame in frames] == ["0", "1", "2", "3", "4"]
-    assert frames[0]["snapshot"]["jobs"][0]["jobId"] == "a"
+    job = frames[0]["snapshot"]["jobs"][0]
+    assert job["jobId"] == "a"
+    assert job["previews"][0]["startFrame"] == "44100"
+    assert job["previews"][0]["artifact"]["key"] == "artifacts/a/1/preview-1.flac"
     assert arrivals[0] < 0.2
     gaps = [later - earlier for earlier, later in itertools.pairwise(arrivals)]
     assert min(gaps) > 0.1

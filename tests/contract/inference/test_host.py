@@ -14,9 +14,15 @@ import soundfile
 
 from musicgen.api.engine.v1 import engine_service_pb2 as pb
 from musicgen.api.engine.v1.engine_service_pb2_grpc import EngineServiceStub
-from musicgen.engine.base import MIX_FILE, Parameters
+from musicgen.engine.base import MAX_PREVIEWS, MIX_FILE, Parameters, Preview
 from musicgen.engine.client import EngineClient, Made
-from musicgen.errors import GenerationTimeout, InvalidField, ServiceUnavailable, Unauthenticated
+from musicgen.errors import (
+    EngineCrashed,
+    GenerationTimeout,
+    InvalidField,
+    ServiceUnavailable,
+    Unauthenticated,
+)
 from musicgen.rpc.channel import connect
 from musicgen.rpc.status import from_rpc_error
 from musicgen.testing.fake_engine import MANIFEST, expected_samples
@@ -74,6 +80,37 @@ async def test_describes_and_generates(host: Host) -> None:
     assert events[-1].mix_name == MIX_FILE
     samples, _ = soundfile.read(host.scratch / MIX_FILE, dtype="float32")
     assert (samples == expected_samples(3, 1.0)).all()
+
+
+async def test_previews_all_arrive_in_order(host: Host) -> None:
+    """As many as there may be, reported at once, arrive one by one before the result, each
+    in a file that is complete."""
+    events = [
+        event
+        async for event in host.client.generate(
+            parameters(steps=1, previews=MAX_PREVIEWS), host.scratch
+        )
+    ]
+    assert isinstance(events[-1], Made)
+    previews = [event for event in events if isinstance(event, Preview)]
+    assert [preview.name for preview in previews] == [f"part-{n}.wav" for n in range(MAX_PREVIEWS)]
+    whole = expected_samples(3, 1.0)
+    for preview in previews:
+        samples, _ = soundfile.read(host.scratch / preview.name, dtype="float32")
+        assert (samples == whole[preview.start_frame :][: len(samples)]).all()
+
+
+@pytest.mark.parametrize(
+    "script", [{"previews": MAX_PREVIEWS + 1}, {"previews": 2, "wrong_preview": "again"}]
+)
+async def test_too_many_previews_or_one_twice_is_a_breach(
+    host: Host, script: dict[str, object]
+) -> None:
+    """The call fails as that of an engine that crashed, and stops the engine."""
+    with pytest.raises(EngineCrashed):
+        async for _ in host.client.generate(parameters(**script, steps=1, hang_at=2), host.scratch):
+            pass
+    assert await host.client.describe(1.0) == MANIFEST
 
 
 async def test_wrong_token(host: Host) -> None:

@@ -36,6 +36,13 @@ def generate(prompt: str = "calm", engine: str = "tones", **parameters: object) 
     )
 
 
+def variation(parent_track_id: str) -> job_pb2.JobSpec:
+    """Return a spec of a variation of that track."""
+    spec = generate()
+    spec.generate.parent_track_id = parent_track_id
+    return spec
+
+
 async def refused(jobs: Jobs, spec: job_pb2.JobSpec, request_id: str = "") -> StudioError:
     """Return why the spec is refused."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -61,6 +68,12 @@ async def test_defaults_are_written_into_the_job(jobs: Jobs) -> None:
     assert (job.state, job.rev) == (STATE.STATE_QUEUED, 1)
     got = await jobs.stub.GetJob(job_service_pb2.GetJobRequest(job_id=job.job_id))
     assert got.job == job
+
+
+async def test_lineage_is_kept(jobs: Jobs) -> None:
+    """An accepted job says of which track it makes a variation."""
+    job = await created(jobs, variation("abcdefgh234567ab"))
+    assert job.spec.generate.parent_track_id == "abcdefgh234567ab"
 
 
 async def test_same_request_id_same_job_though_the_seed_is_drawn(jobs: Jobs) -> None:
@@ -99,6 +112,8 @@ async def test_same_request_id_same_job_though_the_seed_is_drawn(jobs: Jobs) -> 
             "INVALID_FIELD",
             "spec.generate.parameters.options",
         ),
+        (variation("../x"), "INVALID_FIELD", "spec.generate.parent_track_id"),
+        (variation("x" * 65), "INVALID_FIELD", "spec.generate.parent_track_id"),
         (
             job_pb2.JobSpec(loop=loop_pb2.LoopSpec(length_seconds=39_600)),
             "INVALID_FIELD",

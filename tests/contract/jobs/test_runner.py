@@ -16,7 +16,9 @@ from musicgen.api.audio.v1 import audio_pb2
 from musicgen.api.errors.v1 import error_pb2, error_reason_pb2
 from musicgen.api.jobs.v1 import job_outcome_pb2, job_pb2
 from musicgen.api.progress.v1 import progress_pb2
+from musicgen.engine.base import MAX_PREVIEWS
 from musicgen.errors import EngineCrashed, InvalidPrompt
+from services.jobs.convert import job_to_proto
 from services.jobs.records import Claim, JobRecord, State
 from services.jobs.runner.cancels import Cancels
 from services.jobs.runner.lanes import Event, Lane
@@ -91,6 +93,21 @@ def step(number: int) -> Event:
     )
 
 
+def preview(number: int) -> Event:
+    """Return a preview of ten frames."""
+    artifact = audio_pb2.Artifact(
+        key=f"artifacts/a/1/preview-{number}.flac",
+        sha256="0" * 64,
+        audio=audio_pb2.AudioProperties(duration_frames=10),
+    )
+    return Event(preview=audio_pb2.Preview(artifact=artifact, start_frame=10 * number))
+
+
+def starts(record: JobRecord) -> list[int]:
+    """Return where the previews of a job begin, as its watchers see them."""
+    return [preview.start_frame for preview in job_to_proto(record).previews]
+
+
 async def done(claim: Claim) -> AsyncGenerator[Event, None]:  # noqa: ARG001 - a script's signature
     """Succeed at once."""
     yield Event(outcome=OUTCOME)
@@ -127,6 +144,62 @@ async def test_progress_is_written_at_most_four_times_a_second(store: JobStore) 
     assert 2 <= len(written) <= seconds * 4 + 2
     last = progress_pb2.Progress.FromString(written[-1].progress or b"")
     assert last.step == 99
+
+
+async def test_previews_are_all_told_each_at_once(store: JobStore) -> None:
+    """As many as there may be, in one go, are told one by one, each with those before it."""
+
+    async def script(claim: Claim) -> AsyncGenerator[Event, None]:  # noqa: ARG001 - a script's signature
+        for number in range(MAX_PREVIEWS):
+            yield step(number)
+            yield preview(number)
+        await asyncio.sleep(1000)
+
+    whole = [10 * number for number in range(MAX_PREVIEWS)]
+    async with slot(store, script):
+        await until(store, lambda record: starts(record) == whole)
+        changes = await store.changes("0-0")
+    told = [starts(change.record) for change in changes if change.record]
+    assert told == [[], *(whole[:count] for count in range(MAX_PREVIEWS + 1))]
+    assert [change.rev for change in changes] == list(range(1, len(changes) + 1))
+
+
+async def test_previews_wait_for_a_store_that_is_away(store: JobStore, valkey: Valkey) -> None:
+    """None is lost and none is told twice when the store goes and comes back."""
+    away = asyncio.Event()
+
+    async def script(claim: Claim) -> AsyncGenerator[Event, None]:  # noqa: ARG001 - a script's signature
+        yield preview(0)
+        await away.wait()
+        for number in range(1, 4):
+            yield preview(number)
+        await asyncio.sleep(1000)
+
+    async with slot(store, script, lease_s=60):
+        await until(store, lambda record: starts(record) == [0])
+        valkey.kill()
+        away.set()
+        await asyncio.sleep(0.5)
+        valkey.start()
+        await until(store, lambda record: len(starts(record)) == 4)
+    told = [starts(change.record) for change in await store.changes("0-0") if change.record]
+    assert told[2:6] == [[0], [0, 10], [0, 10, 20], [0, 10, 20, 30]]
+
+
+async def test_untold_previews_hold_up_no_outcome(store: JobStore) -> None:
+    """Work that is done is committed, whatever previews came just before."""
+
+    async def script(claim: Claim) -> AsyncGenerator[Event, None]:  # noqa: ARG001 - a script's signature
+        for number in range(MAX_PREVIEWS):
+            yield preview(number)
+        yield Event(outcome=OUTCOME)
+
+    async with slot(store, script):
+        await until(store, lambda record: bool(record.outcome))
+        record = await store.get("a")
+        await store.publish("a", result=b"")
+    assert starts(record) == [10 * number for number in range(len(starts(record)))]
+    assert starts(await store.get("a")) == []
 
 
 def failing(make: Callable[[], Exception]) -> Script:

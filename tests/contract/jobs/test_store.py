@@ -121,6 +121,67 @@ async def test_expired_lease_gives_the_job_to_another(store: JobStore) -> None:
     assert (await store.get("a")).outcome == b"made"
 
 
+async def test_previews_are_kept_in_order_and_told_at_once(store: JobStore) -> None:
+    """Each preview is one change with all before it; asked for again it is not doubled, and
+    none is kept after one that is missing."""
+    await make(store)
+    held = await claim(store)
+    assert await store.add_preview(held, 0, b"a\xff") is Hold.OK
+    assert await store.add_preview(held, 0, b"a\xff") is Hold.OK
+    assert await store.add_preview(held, 2, b"b\x00") is Hold.OK
+    assert await store.add_preview(held, 6, b"d") is Hold.OK
+    assert (await store.get("a")).previews == b"a\xffb\x00"
+    told = [change.record.previews for change in await store.changes("0-0") if change.record]
+    assert told == [b"", b"", b"a\xff", b"a\xffb\x00"]
+    assert await revs(store, "a") == [1, 2, 3, 4]
+
+
+async def test_previews_have_a_limit(store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no longer fits is left out, and all that comes after it."""
+    monkeypatch.setattr(store_module, "MAX_PREVIEWS_BYTES", 10)
+    await make(store)
+    held = await claim(store)
+    for offset, preview in ((0, b"x" * 8), (8, b"y" * 3), (11, b"z")):
+        assert await store.add_preview(held, offset, preview) is Hold.OK
+    assert (await store.get("a")).previews == b"x" * 8
+
+
+async def test_previews_belong_to_one_attempt(store: JobStore) -> None:
+    """They go when the attempt is over in whatever way; a worker that lost its claim or
+    whose job is being cancelled adds none."""
+    await make(store)
+    lost = await claim(store, lease_s=0.01)
+    await store.add_preview(lost, 0, b"1")
+    await asyncio.sleep(0.03)
+    await store.reconcile(b"lost", DAY_S, DAY_S)
+    assert (await store.get("a")).previews == b""
+    failed = await claim(store)
+    assert await store.add_preview(lost, 0, b"1") is Hold.LOST
+    await store.add_preview(failed, 0, b"2")
+    await store.fail(failed, b"e", retryable=True, delay_s=0)
+    assert (await store.get("a")).previews == b""
+    given = await claim(store)
+    await store.add_preview(given, 0, b"3")
+    await store.give_back(given)
+    assert (await store.get("a")).previews == b""
+    last = await claim(store)
+    await store.add_preview(last, 0, b"4")
+    await store.commit(last, b"made")
+    assert await store.add_preview(last, 1, b"5") is Hold.LOST
+    assert (await store.get("a")).previews == b"4", "until there is a track to play"
+    await store.publish("a", result=b"track")
+    assert (await store.get("a")).previews == b""
+
+    await make(store, "b")
+    stopping = await claim(store)
+    await store.add_preview(stopping, 0, b"6")
+    await store.cancel("b")
+    assert await store.add_preview(stopping, 1, b"7") is Hold.CANCEL
+    assert (await store.get("b")).previews == b"6"
+    await store.fail(stopping, b"", retryable=False, delay_s=0)
+    assert (await store.get("b")).previews == b""
+
+
 async def test_commit_is_idempotent(store: JobStore) -> None:
     """A worker whose commit's answer was lost asks again and hears OK; nothing is doubled."""
     await make(store)

@@ -11,11 +11,13 @@ import grpc
 import pytest
 from google.protobuf import duration_pb2
 
+from musicgen.api.audio.v1 import audio_pb2
 from musicgen.api.jobs.v1 import job_pb2, job_service_pb2
 from musicgen.api.progress.v1 import progress_pb2
 from musicgen.errors import StudioError
 from musicgen.rpc.status import from_rpc_error
 from services.jobs import hub
+from services.jobs.convert import preview_to_bytes
 from services.jobs.records import Claim
 from services.jobs.watch import Watch, WatchLimits
 from tests.contract.jobs.conftest import Jobs, running
@@ -194,6 +196,38 @@ async def test_progress_can_be_thinned_but_states_never(jobs: Jobs) -> None:
     assert revs[-1] == 12
     assert len(revs) <= 4
     watcher.close()
+
+
+async def test_previews_are_told_at_once(jobs: Jobs) -> None:
+    """However much progress is thinned, each preview is an event of its own with all that
+    can be heard, also for who comes later; the last event of the job has none."""
+    watcher = Watcher(jobs, min_interval=duration_pb2.Duration(seconds=5))
+    await watcher.synced()
+    job = await created(jobs)
+    held = await claim(jobs)
+    offset = 0
+    for number in range(3):
+        await jobs.store.beat(held, 30, progress(number))
+        preview = audio_pb2.Preview(start_frame=number, artifact=audio_pb2.Artifact(key="k"))
+        data = preview_to_bytes(preview)
+        await jobs.store.add_preview(held, offset, data)
+        offset += len(data)
+    await watcher.until(lambda: (job.job_id, 8) in watcher.events())
+    late = Watcher(jobs)
+    await late.synced()
+    [page] = [frame.snapshot.jobs for frame in late.frames if frame.snapshot.jobs]
+    assert [preview.start_frame for preview in page[0].previews] == [0, 1, 2]
+    await jobs.store.fail(held, b"", retryable=False, delay_s=0)
+    await watcher.until(lambda: (job.job_id, 9) in watcher.events())
+    told = [
+        [preview.start_frame for preview in event.changed.previews]
+        for frame in watcher.frames
+        for event in frame.events.events
+        if event.HasField("changed")
+    ]
+    assert told == [[], [], [0], [0, 1], [0, 1, 2], []]
+    watcher.close()
+    late.close()
 
 
 async def test_bad_requests_are_refused(jobs: Jobs) -> None:

@@ -157,6 +157,19 @@ async def test_downloads_have_a_name(studio: Studio) -> None:
     assert (part.code, part.body) == (206, data[4:8])
 
 
+async def test_previews_are_served_from_the_first_on(studio: Studio) -> None:
+    """What a worker has stored can be played, whole and in part, while it goes on writing."""
+    key = "artifacts/going-on/2/preview-0.flac"
+    with studio.store.writing(key) as temporary:
+        temporary.write_bytes(b"fLaC" + bytes(range(256)))
+        assert (await studio.http("GET", f"/v1/{key}")).code == 404
+    whole = await studio.http("GET", f"/v1/{key}")
+    assert (whole.code, whole.headers["content-type"]) == (200, "audio/flac")
+    assert "immutable" in whole.headers["cache-control"]
+    part = await studio.http("GET", f"/v1/{key}", headers={"Range": "bytes=4-13"})
+    assert (part.code, part.body) == (206, bytes(range(10)))
+
+
 @pytest.mark.parametrize(
     "path",
     [

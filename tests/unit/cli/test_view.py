@@ -93,6 +93,18 @@ def test_an_event_applies_only_if_its_rev_is_greater() -> None:
     assert view.cursor == "c1"
 
 
+def test_previews_are_no_new_state() -> None:
+    """A record with more previews in the same state tells just that; in another state, or
+    with fewer, it is a change."""
+    view = synced(job("a", 1))
+    heard = changed("a", 2)
+    heard.changed.previews.add(start_frame=0)
+    assert summary(view.apply(events("c1", heard)).changes) == [(Kind.PREVIEWED, "a", 2)]
+    assert summary(view.apply(events("c2", changed("a", 3))).changes) == [(Kind.CHANGED, "a", 3)]
+    heard.rev, heard.changed.state = 4, Job.STATE_CANCELLING
+    assert summary(view.apply(events("c3", heard)).changes) == [(Kind.CHANGED, "a", 4)]
+
+
 def test_revs_may_leap() -> None:
     """Coalesced progress leaves gaps."""
     view = synced(job("a", 5))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from musicgen.engine.base import MIX_FILE, Parameters
+from musicgen.engine.base import MIX_FILE, Parameters, Preview
 from musicgen.errors import Cancelled, InvalidField, InvalidPrompt
 from musicgen.progress import Progress
 from services.inference.engines.composer.__main__ import main
@@ -113,15 +113,17 @@ def test_cancel_acts_in_the_middle(tmp_path: Path) -> None:
     """What `report` raises comes through, and nothing is left half-written as the mix."""
     seen: list[Progress] = []
 
-    def report(progress: Progress) -> None:
+    def report(progress: Progress | Preview) -> None:
+        if isinstance(progress, Preview):
+            return
         seen.append(progress)
-        if progress.stage == "rendering" and progress.fraction > 0.4:
+        if progress.stage == "recording" and progress.fraction > 0.4:
             raise Cancelled("Cancelled by the test.")
 
     with pytest.raises(Cancelled):
         Composer().generate(Parameters("epic cinematic", "", 60.0, 1, {}), tmp_path, report)
     assert not (tmp_path / MIX_FILE).exists()
-    assert seen[-1].stage == "rendering"
+    assert seen[-1].stage == "recording"
 
 
 def test_progress_is_honest(tmp_path: Path) -> None:
@@ -129,15 +131,16 @@ def test_progress_is_honest(tmp_path: Path) -> None:
     seen: list[Progress] = []
     times: list[float] = []
 
-    def report(progress: Progress) -> None:
-        seen.append(progress)
+    def report(progress: Progress | Preview) -> None:
+        if isinstance(progress, Progress):
+            seen.append(progress)
         times.append(time.thread_time())
 
     made = Composer().generate(
         Parameters("jazz with strings", "words", 30.0, 1, {}), tmp_path, report
     )
     stages = list(dict.fromkeys(progress.stage for progress in seen))
-    assert stages == ["composing", "balancing", "rendering", "mixing", "mastering"]
+    assert stages == ["composing", "soundcheck", "recording", "mastering"]
     fractions = [progress.fraction for progress in seen]
     assert fractions == sorted(fractions)
     assert fractions[-1] == pytest.approx(1.0)

@@ -1,4 +1,4 @@
-"""The voices, the effects and the mastering, one by one."""
+"""The voices and the effects, one by one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from services.inference.engines.composer.effects import (
     PingPong,
     Widener,
 )
-from services.inference.engines.composer.loudness import HOP_FRAMES, hop_energies, integrated_lufs
-from services.inference.engines.composer.master import Master
 from services.inference.engines.composer.reverb import Room, make_room
 from services.inference.engines.composer.streams import Streams
 from services.inference.engines.composer.synth.drums import KITS, DrumKit
@@ -32,8 +30,7 @@ from services.inference.engines.composer.synth.instruments import NAMES, make_vo
 from services.inference.engines.composer.synth.tables import level, sine
 from services.inference.engines.composer.texture import LEVELS_DB, looped, make_texture
 from services.inference.engines.composer.theory import frequency_hz
-from tests.unit.composer.measure import RATE_HZ, loudness_lufs, true_peak_db
-from tests.unit.composer.test_plan import plan_for
+from tests.unit.composer.measure import RATE_HZ
 
 pytestmark = pytest.mark.unit
 
@@ -150,37 +147,3 @@ def test_textures_loop_without_a_seam(name: str) -> None:
     assert seam <= np.percentile(steps, 99.99)
     end = loop.shape[1]
     assert np.array_equal(looped(loop, end - 5, 10)[:, 5:], loop[:, :5])
-
-
-def test_loudness_agrees_with_the_standard() -> None:
-    """A stereo sine of 997 Hz at -20 dBFS reads -20 LUFS; other noise agrees with a reference."""
-    time = np.arange(20 * RATE_HZ) / RATE_HZ
-    tone = 0.1 * np.sin(2 * np.pi * 997.0 * time)
-    both = np.stack((tone, tone)).astype(np.float32)
-    usable = both[:, : both.shape[1] // HOP_FRAMES * HOP_FRAMES]
-    assert integrated_lufs(next(hop_energies([usable]))) == pytest.approx(-20.0, abs=0.1)
-    assert loudness_lufs(both.T.astype(np.float64)) == pytest.approx(-20.0, abs=0.1)
-
-
-def test_master_holds_peaks_between_samples() -> None:
-    """A signal whose true peak hides between samples comes out below the ceiling."""
-    time = np.arange(10 * RATE_HZ)
-    tone = 0.9 * np.sin(2 * np.pi * (0.25 * time + 0.125))
-    tone[::5000] *= 3.0
-    mix = np.stack((tone, tone)).astype(np.float32)
-    master = Master(mix, plan_for("techno"), lambda: None)
-    for step in (master.shape_tone, master.measure):
-        for _ in step():
-            pass
-    out = np.concatenate(list(master.blocks()), axis=1).T.astype(np.float64)
-    assert true_peak_db(out) <= -1.0
-    assert out.shape == (10 * RATE_HZ, 2)
-
-
-def test_master_leaves_silence_silent() -> None:
-    """Nothing is amplified where there is nothing."""
-    master = Master(np.zeros((2, RATE_HZ), np.float32), plan_for("techno"), lambda: None)
-    for step in (master.shape_tone, master.measure):
-        for _ in step():
-            pass
-    assert max(np.abs(block).max() for block in master.blocks()) < 1e-6

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from musicgen.engine.base import (
     ExtraRole,
     Generation,
     Parameters,
+    Preview,
     Report,
 )
 from musicgen.engine.convert import (
@@ -31,6 +33,8 @@ from musicgen.engine.convert import (
     manifest_to_proto,
     parameters_from_proto,
     parameters_to_proto,
+    preview_from_proto,
+    preview_to_proto,
     struct_from_dict,
 )
 from musicgen.engine.host import load_engine
@@ -56,6 +60,8 @@ def test_values_survive_the_wire() -> None:
     assert parameters_from_proto(parameters_to_proto(parameters)) == parameters
     made = Generation("t", "g", 82.0, "A minor", (10, 20), {"plan": {"bars": 8}}, EXTRAS)
     assert generation_from_proto(generation_to_proto(made, "mix.wav")) == (made, "mix.wav")
+    preview = Preview("part-1.wav", 2**40)
+    assert preview_from_proto(preview_to_proto(preview)) == preview
     bare = Generation("t")
     assert generation_from_proto(generation_to_proto(bare, "m")) == (bare, "m")
 
@@ -110,6 +116,20 @@ def test_result_with_files_that_cannot_be_kept(names: list[str]) -> None:
         generation_from_proto(message)
 
 
+@pytest.mark.parametrize(
+    ("name", "start_frame"),
+    [("../a.wav", 0), (".a.wav", 0), ("a/b.wav", 0), ("a.flac", 0), ("", 0), ("a.wav", -1),
+     ("x" * 100 + ".wav", 0)],
+)  # fmt: skip
+def test_previews_have_plain_names(name: str, start_frame: int) -> None:
+    """An engine can't make one that lies elsewhere or begins before the piece; a host that
+    sends one is broken."""
+    with pytest.raises(ValueError, match="preview"):
+        Preview(name, start_frame)
+    with pytest.raises(EngineCrashed):
+        preview_from_proto(engine_pb2.EnginePreview(name=name, start_frame=start_frame))
+
+
 @pytest.mark.parametrize("names", [[], ["../x"], [""], [".."], ["a", "b"]])
 def test_result_without_a_plain_mix(names: list[str]) -> None:
     """A host can't point outside its scratch folder, nor leave the mix out."""
@@ -122,7 +142,7 @@ def test_result_without_a_plain_mix(names: list[str]) -> None:
 async def test_threaded_work_reports_and_returns() -> None:
     """Stages get through, fast reports are thinned, the result is there at the end."""
 
-    def work(report: Report) -> int:
+    def work(report: Callable[[Progress], None]) -> int:
         for stage in ("a", "b"):
             for step in range(200):
                 report(Progress(stage, step, 200, 0.0))
@@ -134,6 +154,33 @@ async def test_threaded_work_reports_and_returns() -> None:
     assert threaded.result == 42
     assert {progress.stage for progress in seen} == {"a", "b"}
     assert 4 <= len(seen) < 60
+
+
+async def test_previews_are_never_thinned_and_keep_their_place() -> None:
+    """However fast reports come and however slow the reader is, every preview arrives, in
+    order; of the progress around it the reader gets the newest."""
+    goes_on = threading.Event()
+
+    def work(report: Report) -> None:
+        for number in range(1, 65):
+            report(Progress("a", number, 64, 0.0))
+            report(Progress(f"b{number}", number, 64, 0.0))
+            report(Preview(f"{number}.wav", number))
+        goes_on.set()
+
+    seen = []
+    async for event in ThreadedWork(work).run():
+        await asyncio.to_thread(goes_on.wait, 5)
+        seen.append(event)
+    previews = [event.start_frame for event in seen if isinstance(event, Preview)]
+    assert previews == list(range(1, 65))
+    assert seen[-2:] == [Progress("b64", 64, 64, 0.0), Preview("64.wav", 64)]
+    told = 0
+    for event in seen:
+        if isinstance(event, Progress):
+            assert event.step == told + 1  # not before the preview that came first
+        else:
+            told = event.start_frame
 
 
 async def test_threaded_work_raises() -> None:
@@ -149,14 +196,16 @@ async def test_threaded_work_raises() -> None:
         [_ async for _ in ThreadedWork(lambda report: sys.exit(1)).run()]  # noqa: ARG005  # the shape of work
 
 
-async def test_threaded_work_is_cancelled_and_awaited() -> None:
-    """A reader that leaves makes the next report raise, and waits for the thread's end."""
+@pytest.mark.parametrize("event", [Progress("a", 0, 1, 0.0), Preview("a.wav", 0)])
+async def test_threaded_work_is_cancelled_and_awaited(event: Progress | Preview) -> None:
+    """A reader that leaves makes the next report raise, whatever it tells, and waits for the
+    thread's end."""
     ended = threading.Event()
 
     def work(report: Report) -> None:
         try:
             while True:
-                report(Progress("a", 0, 1, 0.0))
+                report(event)
                 time.sleep(0.01)
         except Cancelled:
             time.sleep(0.1)

@@ -38,3 +38,15 @@ def test_old_files_go_and_emptied_folders_with_them(tmp_path: Path) -> None:
     assert track.exists()
     assert target.exists()
     assert Sweeper(tmp_path / "nothing", 100).sweep(now_s) == 0
+
+
+def test_previews_go_together_an_hour_after_the_last(tmp_path: Path) -> None:
+    """Previews outlive their piece by an hour, and none goes while more are being made."""
+    now_s = 1_000_000.0
+    mix = make(tmp_path / "artifacts/a/1/mix.flac", now_s - 4_000)
+    old = [make(tmp_path / f"artifacts/a/1/preview-{n}.flac", now_s - 3_700 - n) for n in (1, 0)]
+    going_on = make(tmp_path / "artifacts/b/1/preview-0.flac", now_s - 9_000)
+    newest = make(tmp_path / "artifacts/b/1/preview-1.flac", now_s - 3_500)
+    assert Sweeper(tmp_path, keep_s=7 * 86_400).sweep(now_s) == 2
+    assert not any(path.exists() for path in old)
+    assert all(path.exists() for path in (mix, going_on, newest))

@@ -1,4 +1,4 @@
-"""Compose one piece without the studio: writes mix.wav, score.mid, plan.json, and stems."""
+"""Compose one piece without the studio: writes mix.wav, stems/, score.mid and plan.json."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from musicgen.engine.base import MIX_FILE, Parameters
+from musicgen.engine.base import MIX_FILE, Parameters, Preview
 from musicgen.errors import InvalidField, StudioError
 from musicgen.progress import Progress
 from services.inference.engines.composer.engine import Composer
@@ -18,7 +18,7 @@ _EXAMPLES = """examples:
   python -m services.inference.engines.composer "warm lofi hip hop, 82 bpm, rainy night"
   python -m services.inference.engines.composer "solo piano in E minor" --duration 90 --seed 7
   python -m services.inference.engines.composer "deep house" --options '{"tempo_bpm": 122}'
-  python -m services.inference.engines.composer "lofi 82" --loop --duration 30 --stems
+  python -m services.inference.engines.composer "lofi 82" --loop --duration 30 --no-stems
   python -m services.inference.engines.composer --plan out/plan.json --out again
 """
 
@@ -38,12 +38,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help="seed of all randomness (default: 1)")
     parser.add_argument("--plan", type=Path, help="a plan.json, edited or not: it wins")
     parser.add_argument("--loop", action="store_true", help="whole bars that join end to start")
-    parser.add_argument("--stems", action="store_true", help="also write each part, in stems/")
+    parser.add_argument(
+        "--stems",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="each part as a file of its own, in stems/ (default: yes)",
+    )
     parser.add_argument("--options", type=json.loads, default={}, help="JSON of engine options")
     parser.add_argument("--out", type=Path, default=Path(), help="folder (default: this one)")
     chosen = parser.parse_args(arguments)
 
-    def show(progress: Progress) -> None:
+    def show(progress: Progress | Preview) -> None:
+        if isinstance(progress, Preview):
+            return
         line = f"{progress.fraction:4.0%} {progress.stage} {progress.detail}"
         print(f"\r{line:<76.76}", end="", file=sys.stderr, flush=True)
 

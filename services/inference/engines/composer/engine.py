@@ -10,20 +10,16 @@ from musicgen.engine.base import Engine, ExtraFile, Generation, Manifest, Parame
 from musicgen.errors import InvalidField, InvalidPrompt
 from services.inference.engines.composer.form import body
 from services.inference.engines.composer.options import SCHEMA, Options, read_options
-from services.inference.engines.composer.performance import (
-    SCORE_FILE,
-    perform,
-    stem_file,
-    stem_names,
-)
+from services.inference.engines.composer.performance import SCORE_FILE, perform
 from services.inference.engines.composer.plan import SAMPLE_RATE_HZ, Plan, make_plan
 from services.inference.engines.composer.plan_json import plan_from_json, plan_to_json
 from services.inference.engines.composer.prompt import Understanding, understand
+from services.inference.engines.composer.recording import stem_file, stem_names
 from services.inference.engines.composer.score import Clock
 from services.inference.engines.composer.sounds.bank import Bank, BankUnusable, installed
 from services.inference.engines.composer.streams import Streams, digest_of
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"
 
 _UNSUNG = ("lyrics (the composer does not sing)",)
 

@@ -1,4 +1,4 @@
-"""Loudness after ITU-R BS.1770: K-weighting and gating, from energies of short hops."""
+"""Loudness after ITU-R BS.1770: K-weighting and gating, from energies of short groups of frames."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import numpy.typing as npt
 from services.inference.engines.composer.synth.filters import Filter, Row
 from services.inference.engines.composer.synth.tables import SAMPLE_RATE_HZ, Doubles
 
-HOP_FRAMES = 4416
-"""A tenth of a second, in whole groups of 64 frames."""
+GROUP_FRAMES = 64
+"""Energies are kept for groups of this size, and the limiter's gain has a point for each."""
+
+HOP_FRAMES = 69 * GROUP_FRAMES
+"""A tenth of a second, in whole groups."""
 
 SILENCE_LUFS = -120.0
 _BLOCK_HOPS = 4
@@ -38,22 +41,32 @@ def _k_weighting() -> tuple[Row, Row]:
     return shelf, cut
 
 
-def hop_energies(blocks: Iterable[npt.NDArray[np.float32]]) -> Iterator[Doubles]:
-    """Yield the K-weighted energy of each hop, channels summed, for each block.
+def group_energies(blocks: Iterable[npt.NDArray[np.float32]]) -> Iterator[Doubles]:
+    """Yield the K-weighted energy of each group of GROUP_FRAMES frames, channels summed.
 
-    Blocks have shape [2, a multiple of HOP_FRAMES]; a last shorter one loses its rest.
+    Blocks have shape [2, a multiple of GROUP_FRAMES]; a last shorter one loses its rest.
     """
     weighting = Filter(*_k_weighting())
     for block in blocks:
-        weighted = weighting(block).astype(np.float64)
-        hops = weighted.shape[1] // HOP_FRAMES
-        power = weighted[:, : hops * HOP_FRAMES]
-        power = (power * power).reshape(2, hops, HOP_FRAMES)
-        yield np.add.reduce(np.add.reduce(power, axis=2), axis=0) / HOP_FRAMES
+        weighted = weighting(block)
+        groups = weighted.shape[1] // GROUP_FRAMES
+        power = weighted[:, : groups * GROUP_FRAMES].astype(np.float64)
+        power = (power * power).reshape(2, groups, GROUP_FRAMES)
+        yield np.add.reduce(np.add.reduce(power, axis=2), axis=0) / GROUP_FRAMES
 
 
-def integrated_lufs(energies: Doubles) -> float:
-    """Gated loudness of hops, as `hop_energies` gives them; SILENCE_LUFS for silence."""
+def integrated_lufs(groups: Doubles) -> float:
+    """Gated loudness of groups, as `group_energies` gives them; SILENCE_LUFS for silence."""
+    per_hop = HOP_FRAMES // GROUP_FRAMES
+    whole = len(groups) // per_hop * per_hop
+    if not whole:
+        return SILENCE_LUFS
+    hops = np.add.reduce(groups[:whole].reshape(-1, per_hop), axis=1) / per_hop
+    return _gated(hops)
+
+
+def _gated(energies: Doubles) -> float:
+    """Gated loudness of the energies of hops."""
     count = len(energies) - _BLOCK_HOPS + 1
     if count < 1:
         count, blocks = 1, np.array([float(np.add.reduce(energies)) / max(1, len(energies))])

@@ -1,14 +1,17 @@
-"""Playing the score: one stem at a time, section by section, in constant memory."""
+"""Playing the score: each part a stem, stretch by stretch, in constant memory."""
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from services.inference.engines.composer.crew import Alive
 from services.inference.engines.composer.plan import SAMPLE_RATE_HZ, Plan
-from services.inference.engines.composer.score import Note
+from services.inference.engines.composer.score import Note, Score
 from services.inference.engines.composer.sounds.bank import Bank
 from services.inference.engines.composer.streams import Streams
 from services.inference.engines.composer.synth.drums import DrumKit
@@ -16,17 +19,35 @@ from services.inference.engines.composer.synth.instruments import make_voice
 from services.inference.engines.composer.synth.tables import Floats
 from services.inference.engines.composer.synth.voice import Voice
 
-_RING_FRAMES = 4 * SAMPLE_RATE_HZ
-"""No sound goes on for longer after its note has ended."""
+_ROOM_FRAMES = 2 * SAMPLE_RATE_HZ
+"""What a stretch is made longer by at a time, for the notes that ring on."""
 
-Alive = Callable[[], None]
-"""Called between notes; raises when the work was cancelled."""
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """When a note is played. In a loop's lead that is a cycle before its own time.
+
+    `turn` counts the part's notes: what varies from hit to hit follows it.
+    """
+
+    at: int
+    turn: int
+    note: Note
 
 
 class Band:
-    """The instruments of a plan. Sounds are made when first needed and kept."""
+    """The instruments of a plan and what they play. Sounds are made when needed and kept."""
 
-    def __init__(self, plan: Plan, streams: Streams, bank: Bank | None = None) -> None:
+    def __init__(
+        self, plan: Plan, score: Score, streams: Streams, bank: Bank | None, lead_frames: int
+    ) -> None:
+        """`lead_frames` of a loop's end are played before its start."""
+        self.played = {
+            part: _cues(part, score, plan.duration_frames, lead_frames) for part in plan.parts
+        }
+        drums = self.played.get("drums", [])
+        self.kicks = [cue.at for cue in drums if cue.note.sound == "kick"]
+        """The frames at which the kick drum plays."""
         self._voices: dict[str, Voice] = {}
         self._kit: DrumKit | None = None
         for part, name in plan.parts.items():
@@ -51,31 +72,48 @@ def _random_of(streams: Streams, name: str) -> Callable[[object], np.random.Gene
     return lambda key: streams.layer("sound", name, key)
 
 
-class Stem:
-    """One part, rendered from its start on; what rings on is carried to the next stretch."""
+def _cues(part: str, score: Score, frames: int, lead: int) -> list[Cue]:
+    """Every note of a part in order; before frame 0 the last `lead` frames of the cycle."""
+    notes = sorted(
+        (note for parts in score.sections for note in parts.get(part, [])),
+        key=lambda note: note.start_frame,
+    )
+    found = []
+    for cycle in range(-math.ceil(lead / frames), 1):
+        for turn, note in enumerate(notes):
+            at = note.start_frame + cycle * frames
+            if at >= -lead:
+                found.append(Cue(at, turn, note))
+    return found
 
-    def __init__(self, part: str, band: Band) -> None:
+
+class Stem:
+    """One part, rendered stretch by stretch; what rings on is carried to the next one."""
+
+    def __init__(self, part: str, band: Band, played: Sequence[Cue]) -> None:
         self.part = part
         self._band = band
+        self._played = played
+        self._next = 0
         self._carry = np.zeros((2, 0), np.float32)
-        self.turn = 0
-        """How many notes were played: what varies from hit to hit follows it."""
 
-    def render(self, notes: Sequence[Note], start: int, end: int, alive: Alive) -> Floats:
+    def render(self, start: int, end: int, alive: Alive) -> Floats:
         """Render frames start–end, end exclusive. Shape [2, end - start]."""
         frames = end - start
-        held = max((note.start_frame + note.held_frames for note in notes), default=end)
-        room = max(frames + _RING_FRAMES, held - start + _RING_FRAMES, self._carry.shape[1])
-        stem = np.zeros((2, room), np.float32)
-        stem[:, : self._carry.shape[1]] = self._carry
-        for note in notes:
+        stem = np.zeros((2, max(frames + _ROOM_FRAMES, self._carry.shape[1])), np.float32)
+        last = self._carry.shape[1]
+        stem[:, :last] = self._carry
+        while self._next < len(self._played) and self._played[self._next].at < end:
             alive()
-            samples, left, right = self._band.sound(self.part, note, self.turn)
-            self.turn += 1
-            at = max(0, note.start_frame - start)
-            stop = min(room, at + samples.shape[1])
-            sound = samples[:, : stop - at]
-            stem[0, at:stop] += sound[0] * np.float32(left)
-            stem[1, at:stop] += sound[-1] * np.float32(right)
-        self._carry = stem[:, frames:].copy()  # a view would keep the whole stretch
+            cue = self._played[self._next]
+            self._next += 1
+            samples, left, right = self._band.sound(self.part, cue.note, cue.turn)
+            at = max(0, cue.at - start)
+            stop = at + samples.shape[1]
+            if stop > stem.shape[1]:
+                stem = np.pad(stem, ((0, 0), (0, stop - stem.shape[1] + _ROOM_FRAMES)))
+            stem[0, at:stop] += samples[0] * np.float32(left)
+            stem[1, at:stop] += samples[-1] * np.float32(right)
+            last = max(last, stop)
+        self._carry = stem[:, frames:last].copy()  # a view would keep the whole stretch
         return stem[:, :frames]

@@ -202,7 +202,8 @@ BEATS: dict[str, Profile] = {
         reverb_s=0.7,
         reverb_db=-24,
         air_db=-15,
-        has_pulse=True,
+        sparkle_db=None,
+        width_db=-9,
     ),
     "study": Profile(
         label="Study beats",

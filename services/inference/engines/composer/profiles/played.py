@@ -134,6 +134,7 @@ PLAYED: dict[str, Profile] = {
         reverb_db=-9,
         air_db=-21,
         has_pulse=False,
+        sparkle_db=None,
     ),
     "cinematic": Profile(
         label="Cinematic",

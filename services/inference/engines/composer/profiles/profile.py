@@ -51,6 +51,10 @@ class Profile:
     sidechain_db: float = 0.0
     air_db: float = -22.0
     """Level above 5 kHz against 200 Hz–2 kHz that the master's shelf aims at."""
+    sparkle_db: float | None = -19.0
+    """Least energy above 8 kHz against all; None where darkness belongs to the family."""
+    width_db: float = -6.0
+    """The side against the middle."""
     texture: str = ""
     texture_db: float = 0.0
     """How much louder than usual the bed of sound is."""

@@ -60,8 +60,8 @@ class Kit:
 
 
 KITS: dict[str, Kit] = {
-    "lofi": Kit(52, 120, 0.11, 0.2, 180, 0.075, 0.7, 0.8, 0.03, 5500, ceiling_hz=9500, drive=1.6,
-                levels={"hat": 0.8, "snare": 0.9}),
+    "lofi": Kit(52, 120, 0.11, 0.2, 180, 0.075, 0.7, 0.8, 0.03, 6500, ceiling_hz=14_000, drive=1.6,
+                levels={"hat": 1.0, "snare": 0.9, "shaker": 1.3}),
     "house": Kit(50, 210, 0.17, 0.4, 200, 0.08, hat_s=0.03, hat_hz=8200, drive=1.5),
     "techno": Kit(46, 190, 0.2, 0.3, 180, 0.07, hat_s=0.024, hat_hz=8800, tom_hz=85, drive=2.4),
     "cinematic": Kit(40, 90, 0.45, 0.12, 160, 0.14, 0.8, 0.6, tom_hz=72, tom_s=0.4,

@@ -84,8 +84,8 @@ class Ensemble(Voice):
                 width *= k ** (self._timbre.blur_growth - 1.0)
                 _add_peak(amplitude, hz / _BIN_HZ, max(0.8, width / _BIN_HZ), loud)
         if self._timbre.air:
-            low, high = round(1.5 * base / _BIN_HZ), round(9000.0 / _BIN_HZ)
-            ramp = 1.0 / (1.0 + np.arange(max(0, high - low)) * (_BIN_HZ / 2500.0))
+            low, high = round(1.5 * base / _BIN_HZ), round(_TOP_HZ / _BIN_HZ)
+            ramp = 1.0 / (1.0 + np.arange(max(0, high - low)) * (_BIN_HZ / 4000.0))
             amplitude[low : low + len(ramp)] += 0.004 * self._timbre.air * ramp
         rng = self._random(pitch)
         loop = np.empty((2, LOOP_FRAMES), np.float32)
@@ -166,7 +166,7 @@ TIMBRES: dict[str, Timbre] = {
     "dark_pad": Timbre(_saw(600.0, 1.15), 28.0, 0.7, 1.3, air=0.15),
     "glass_pad": Timbre(_glass, 14.0, 0.8, 1.6, air=0.1),
     "supersaw": Timbre(_saw(6500.0), 26.0, 0.012, 0.22),
-    "strings": Timbre(_strings, 20.0, 0.32, 0.7, air=0.5),
+    "strings": Timbre(_strings, 20.0, 0.32, 0.7, air=0.8),
     "staccato_strings": Timbre(_strings, 16.0, 0.014, 0.16, air=1.0),
     "low_strings": Timbre(_strings, 14.0, 0.16, 0.5, air=0.3),
     "choir": Timbre(_choir, 30.0, 0.4, 0.9, air=0.35),

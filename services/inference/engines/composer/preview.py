@@ -1,0 +1,88 @@
+"""Previews: the first stretches of a piece, to be heard while the rest is being played."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from musicgen.audio.codecs import AudioWriter, Format
+from musicgen.engine.base import Preview
+from services.inference.engines.composer.crew import Alive
+from services.inference.engines.composer.effects import decibels
+from services.inference.engines.composer.limiter import (
+    CEILING,
+    gain_at,
+    group_peaks,
+    limiter_curve,
+    true_peaks,
+)
+from services.inference.engines.composer.loudness import GROUP_FRAMES
+from services.inference.engines.composer.master import TARGET_LUFS
+from services.inference.engines.composer.mix import BLOCK_FRAMES, Mix
+from services.inference.engines.composer.plan import SAMPLE_RATE_HZ, Plan
+from services.inference.engines.composer.soundcheck import expected_lufs
+from services.inference.engines.composer.synth.tables import rise
+from services.inference.engines.composer.tone import Shaper, find_tone
+
+_LAST_SHARE = 0.75
+"""No preview ends later in a piece: by then the whole is nearly there."""
+_FIRST_FRAMES = 2 * BLOCK_FRAMES
+_GROWTH = 2.0
+_FADE_IN_FRAMES = 220
+
+
+class Previews:
+    """Cuts previews from a mix that grows. Each doubles what can be heard.
+
+    The gain and the tone are those that the first stretch asks for: the finished master hears
+    the whole piece and may choose others.
+    """
+
+    def __init__(
+        self, mix: Mix, plan: Plan, folder: Path, report: Callable[[Preview], None], alive: Alive
+    ) -> None:
+        self._mix = mix
+        self._plan = plan
+        self._folder = folder
+        self._report = report
+        self._alive = alive
+        self._done = 0
+        self._count = 0
+        self._next = _FIRST_FRAMES // GROUP_FRAMES * GROUP_FRAMES
+        self._shaper: Shaper | None = None
+        self._last_gain = 1.0
+        self._gain = decibels(TARGET_LUFS - expected_lufs(plan))
+
+    def reached(self, end: int) -> None:
+        """The mix is there up to frame `end`: tell a preview if it is time for one."""
+        if not self._next <= end <= _LAST_SHARE * self._mix.frames:
+            return
+        # Whole groups of the limiter, so that the next one goes on where this one ends.
+        end = end // GROUP_FRAMES * GROUP_FRAMES
+        name = f"preview-{self._count}.wav"
+        self._write(self._folder / name, self._done, end)
+        self._report(Preview(name, self._done))
+        self._count += 1
+        self._done, self._next = end, round(end * _GROWTH)
+
+    def _write(self, path: Path, start: int, end: int) -> None:
+        heard = self._mix.heard(start, end)
+        if self._shaper is None:
+            self._shaper = Shaper(find_tone(heard, self._plan))
+        with AudioWriter(
+            path, Format.WAV, SAMPLE_RATE_HZ, 2, bits=16, expected_frames=end - start
+        ) as writer:
+            for first in range(0, heard.shape[1], BLOCK_FRAMES):
+                self._alive()
+                block = self._shaper(heard[:, first : first + BLOCK_FRAMES])
+                block = block * np.float32(self._gain)
+                peaks = group_peaks(block, self._alive)
+                peaks = true_peaks(block, peaks, CEILING, self._alive)
+                curve = limiter_curve(peaks, self._last_gain)
+                self._last_gain = float(curve[-1])
+                block *= gain_at(curve, 0, block.shape[1]).astype(np.float32)
+                if start + first == 0 and not self._plan.loop:
+                    block[:, :_FADE_IN_FRAMES] *= rise(_FADE_IN_FRAMES)
+                writer.write(block.T)

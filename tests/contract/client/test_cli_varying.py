@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.client.conftest import Musicgen
+from tests.contract.client.scripted_studio import ScriptedStudio
+from tests.contract.client.test_cli_making import CONTENT, error_of
+from tests.unit.cli.test_plans import PLAN, RECIPE
+
+pytestmark = pytest.mark.contract
+
+
+@pytest.fixture
+def planned(studio: ScriptedStudio) -> str:
+    """Return the id of a track that the composer made."""
+    track = studio.library.tracks["track1"]
+    track.recipe.Clear()
+    track.recipe.update(RECIPE)
+    return track.track_id
+
+
+def generated(studio: ScriptedStudio, number: int = 1) -> Any:
+    """Return the spec of a job."""
+    return studio.jobs.jobs[f"job{number}"].spec.generate
+
+
+def test_vary_makes_the_piece_anew_in_a_layer(
+    musicgen: Musicgen, studio: ScriptedStudio, planned: str, tmp_path: Path
+) -> None:
+    """The plan, prompt and seed are the track's; the layer's seed is the one given."""
+    result = musicgen("vary", planned, "--layer", "lead", "--seed", "9", "-o", "new.flac")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "new.flac\n", "")
+    assert (tmp_path / "new.flac").read_bytes() == CONTENT
+    spec = generated(studio)
+    assert spec.parent_track_id == planned
+    assert dict(spec.parameters.options["seeds"]) == {"lead": 9}
+    assert spec.parameters.seed == 7
+    assert spec.parameters.options["plan"]["title"] == "Night track1 (new melody)"
+
+
+def test_vary_makes_several_each_with_seeds_of_its_own(
+    musicgen: Musicgen, planned: str, tmp_path: Path
+) -> None:
+    """Files are numbered; without --layer all but plan and sounds is new."""
+    result = musicgen("vary", planned, "--count", "2", "-o", "take.mp3", "--json")
+    assert result.exit_code == 0, result.stderr
+    made = json.loads(result.stdout)["variations"]
+    assert [one["output"]["path"] for one in made] == ["take-1.mp3", "take-2.mp3"]
+    assert {path.name for path in tmp_path.iterdir()} == {"take-1.mp3", "take-2.mp3", "home"}
+    assert [one["job"]["state"] for one in made] == ["succeeded", "succeeded"]
+    specs = [one["job"]["spec"] for one in made]
+    assert all(spec["parent_track_id"] == planned for spec in specs)
+    seeds = [spec["parameters"]["options"]["seeds"] for spec in specs]
+    assert [sorted(one) for one in seeds] == [["drums", "harmony", "lead"]] * 2
+    assert seeds[0] != seeds[1]
+    titles = [spec["parameters"]["options"]["plan"]["title"] for spec in specs]
+    assert titles[1] == "Night track1 (new harmony, drums, melody 2)"
+
+
+def test_vary_counts_on_from_a_seed_and_leaves_detached(
+    musicgen: Musicgen, studio: ScriptedStudio, planned: str
+) -> None:
+    """A seed makes the whole series again; --detach prints a job a line."""
+    top = str((1 << 32) - 1)
+    args = ("--layer", "drums", "--seed", top, "--count", "2", "--detach")
+    result = musicgen("vary", planned, *args)
+    assert (result.exit_code, result.stdout) == (0, "job1\njob2\n")
+    drums = [generated(studio, n).parameters.options["seeds"]["drums"] for n in (1, 2)]
+    assert drums == [int(top), 0]
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "refusal"),
+    [
+        (["track2"], 2, "INVALID_FIELD: Track track2 has no plan"),
+        (["nonesuch"], 3, "TRACK_NOT_FOUND: "),
+        (["track1", "--layer", "melody"], 2, "INVALID_FIELD: There is no layer 'melody'"),
+        (["track1", "--layer", "title"], 2, "INVALID_FIELD: There is no layer 'title'"),
+        (["track1", "--count", "0"], 2, "USAGE: "),
+        (["track1", "--count", "2", "-o", "-"], 2, "INVALID_FIELD: stdout can carry only one"),
+        (["track1", "--seed", "-1"], 2, "USAGE: "),
+        (["track1", "-o", "out.ogg"], 2, "UNSUPPORTED_FORMAT: "),
+    ],
+)
+@pytest.mark.usefixtures("planned")
+def test_what_cannot_vary_is_refused_before_any_work(
+    musicgen: Musicgen, studio: ScriptedStudio, args: list[str], code: int, refusal: str
+) -> None:
+    """A message that says what is wrong, a remedy, an exit code, and no job."""
+    result = musicgen("vary", *args, "--json")
+    error = error_of(result)
+    assert result.exit_code == code
+    assert f"{error['reason']}: {error['message']}".startswith(refusal)
+    assert error["remedy"]
+    assert studio.jobs.created == 0
+
+
+def test_generate_takes_a_plan_with_its_prompt_and_seed(
+    musicgen: Musicgen, studio: ScriptedStudio, tmp_path: Path
+) -> None:
+    """What is given on the command line wins over what the file says."""
+    told = {"prompt": "rain", "seed": 3, "plan": PLAN}
+    (tmp_path / "plan.json").write_text(json.dumps(told))
+    assert musicgen("generate", "--plan", "plan.json").exit_code == 0
+    parameters = generated(studio).parameters
+    assert (parameters.prompt, parameters.seed) == ("rain", 3)
+    assert parameters.duration_seconds == 24.5
+    assert parameters.options["plan"]["tempo_bpm"] == 120
+    args = ("wind", "--seed", "4", "--duration", "20", "--option", "key=D")
+    assert musicgen("generate", *args, "--plan", "-", input=json.dumps(PLAN)).exit_code == 0
+    parameters = generated(studio, 2).parameters
+    assert (parameters.prompt, parameters.seed, parameters.duration_seconds) == ("wind", 4, 20)
+    assert parameters.options["key"] == "D"
+    assert parameters.options["plan"]["metre"] == "4/4"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "reason"),
+    [
+        ("{", 2, "INVALID_FIELD"),
+        ("[" * 100_000, 2, "INVALID_FIELD"),
+        ("[]", 2, "INVALID_FIELD"),
+        ('{"plan": {}}', 2, "INVALID_FIELD"),
+        ("", 3, "FILE_NOT_FOUND"),
+    ],
+)
+def test_a_file_that_is_no_plan_is_refused(
+    musicgen: Musicgen, tmp_path: Path, text: str, code: int, reason: str
+) -> None:
+    """With what to do about it."""
+    if text:
+        (tmp_path / "plan.json").write_text(text)
+    result = musicgen("generate", "--plan", "plan.json", "--json")
+    error = error_of(result)
+    assert (result.exit_code, error["reason"]) == (code, reason)
+    assert error["remedy"]
+
+
+def test_two_plans_contradict(musicgen: Musicgen, tmp_path: Path) -> None:
+    """Nobody guesses which one is meant."""
+    (tmp_path / "plan.json").write_text(json.dumps(PLAN))
+    result = musicgen("generate", "--plan", "plan.json", "--option", "plan={}", "--json")
+    assert (result.exit_code, error_of(result)["reason"]) == (2, "USAGE")
+
+
+def test_show_tells_the_plan_of_a_track(musicgen: Musicgen, planned: str) -> None:
+    """What was understood, what was ignored, and how the piece goes."""
+    shown = musicgen("tracks", "show", planned).stdout
+    assert "understood   120 bpm, lofi, warm" in shown
+    assert "ignored      purple" in shown
+    assert "form         12 bars of 4/4: intro·4 A·8" in shown
+
+
+def test_help_shows_how_it_is_used(musicgen: Musicgen) -> None:
+    """With examples."""
+    for command in ("vary", "generate"):
+        helped = musicgen(command, "--help").stdout
+        assert f"musicgen {command} " in helped.partition("Examples:")[2]
+    assert "vary" in musicgen("--help").stdout
