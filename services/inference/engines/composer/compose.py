@@ -48,7 +48,9 @@ def compose(plan: Plan, streams: Streams) -> Score:
             scene = Scene(plan, section, spans, rng, following)
             events = melodist.write(scene) if part == "lead" else _WRITERS[part](scene)
             events = _with_gaps(events, scene, part)
-            if index == 0 and part == "chords":
+            if index == 0 and plan.loop:
+                events = _unannounced(events)
+            elif index == 0 and part == "chords":
                 events = _from_the_start(events, scene)
             hand = streams.layer(part, "hand", index)
             written[part] = to_notes(events, plan, section, clock, hand)
@@ -97,6 +99,19 @@ def _from_the_start(events: list[Event], scene: Scene) -> list[Event]:
     first = min((event.beat for event in events), default=scene.plan.bar.beats)
     chord = scene.spans[0].voicing
     return [*(Event(0.0, first * 0.9, pitch, 0.55) for pitch in chord), *events]
+
+
+_SEAM_TOUCH = 0.72
+
+
+def _unannounced(events: list[Event]) -> list[Event]:
+    """Play the first beat of a loop more softly: nothing tells that it begins again."""
+    return [
+        dataclasses.replace(event, velocity=_SEAM_TOUCH * event.velocity)
+        if event.beat < 0.1
+        else event
+        for event in events
+    ]
 
 
 def _transition(plan: Plan, end: int) -> list[Note]:

@@ -129,8 +129,8 @@ class Wow:
         places = np.arange(frames) + (self._LONGEST - 200.0) + sway * self._depth
         whole = places.astype(np.int64)
         part = (places - whole).astype(np.float32)
-        left = joined[:, whole]
-        return np.asarray(left + (joined[:, whole + 1] - left) * part, np.float32)
+        left = joined.take(whole, axis=1)
+        return np.asarray(left + (joined.take(whole + 1, axis=1) - left) * part, np.float32)
 
 
 class Amplifier:

@@ -10,7 +10,7 @@ from musicgen.engine.base import Engine, ExtraFile, Generation, Manifest, Parame
 from musicgen.errors import InvalidField, InvalidPrompt
 from services.inference.engines.composer.form import body
 from services.inference.engines.composer.options import SCHEMA, Options, read_options
-from services.inference.engines.composer.performance import SCORE_FILE, perform
+from services.inference.engines.composer.performance import SCORE_FILE, Performance
 from services.inference.engines.composer.plan import SAMPLE_RATE_HZ, Plan, make_plan
 from services.inference.engines.composer.plan_json import plan_from_json, plan_to_json
 from services.inference.engines.composer.prompt import Understanding, understand
@@ -61,7 +61,8 @@ class Composer(Engine):
         plan, unused = _plan(parameters, heard, options)
         streams = plan.streams(parameters.seed)
         bank, sounds = _sounds()
-        lufs = perform(plan, streams, bank, scratch, report, stems=options.stems)
+        performance = Performance(plan, streams, bank, scratch, report)
+        lufs = performance.perform(stems=options.stems)
         sung = _UNSUNG[: bool(parameters.lyrics.strip())]
         return Generation(
             title=plan.title,

@@ -18,8 +18,8 @@ CEILING = 10.0 ** (CEILING_DBTP / 20.0)
 
 _RELEASE_S = 0.09
 _TAPS = 24
-_MAX_OVERSHOOT = 2.0
-"""How far a true peak is taken to exceed its samples at most."""
+_MAX_OVERSHOOT = 1.6
+"""How far a true peak exceeds its samples at most: a click between two of them does by 1.57."""
 _CHUNK_GROUPS = 4096
 
 

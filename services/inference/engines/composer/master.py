@@ -32,6 +32,8 @@ BLOCK_FRAMES = HOP_FRAMES * 40
 _MOST_PUSH_DB = 7.0
 """How much louder the mix is made than its own loudness asks for, where limiting costs some."""
 _CLOSE_LU = 0.03
+_REFINED_DB = 1.0
+"""For how much more gain than now the true peaks are found at once: it costs time."""
 _ROUNDS = 6
 _JOIN_FRAMES = 2048
 """Over how long a loop's gain glides into that of its start."""
@@ -82,10 +84,13 @@ class Master:
             return
         gain_db = least_db = min(40.0, TARGET_LUFS - raw)
         peaks = group_peaks(self._samples, self._alive)
-        limit = CEILING / decibels(least_db + _MOST_PUSH_DB)
-        peaks = true_peaks(self._samples, peaks, limit, self._alive)
+        refined_db = -120.0
         for _ in range(_ROUNDS):
             self._alive()
+            if gain_db > refined_db:
+                refined_db = gain_db + _REFINED_DB
+                limit = CEILING / decibels(refined_db)
+                peaks = true_peaks(self._samples, peaks, limit, self._alive)
             self._gain = decibels(gain_db)
             self._curve = limiter_curve(peaks * self._gain)
             curve = self._curve[heard]

@@ -11,13 +11,7 @@ from services.inference.engines.composer.loudness import HOP_FRAMES
 from services.inference.engines.composer.plan import SAMPLE_RATE_HZ, Plan
 from services.inference.engines.composer.reverb import BLOCK_FRAMES, Room, make_room
 from services.inference.engines.composer.streams import Streams
-from services.inference.engines.composer.synth.filters import (
-    Filter,
-    high_shelf,
-    highpass,
-    low_shelf,
-    lowpass,
-)
+from services.inference.engines.composer.synth.filters import Filter, highpass, lowpass
 from services.inference.engines.composer.synth.tables import Floats, rise
 from services.inference.engines.composer.texture import LEVELS_DB, looped, make_texture
 
@@ -77,12 +71,7 @@ class Desk:
             self._bed = make_texture(plan.texture, streams.layer("texture")) * np.float32(loud)
         self._period = plan.duration_frames if plan.loop else 0
         self._low_cut = Filter(highpass(170.0), highpass(170.0), channels=1)
-        self._tone = Filter(
-            highpass(26.0),
-            low_shelf(110.0, 1.0 - 1.5 * plan.brightness),
-            high_shelf(4500.0, 2.5 * plan.brightness),
-            lowpass(19_000.0),
-        )
+        self._edges = Filter(highpass(26.0), lowpass(19_000.0))
 
     def mix(self, parts: Mapping[str, Floats], start: int) -> tuple[Floats, Floats]:
         """Mix the next block, which begins at frame `start` of the piece (below 0 in a lead).
@@ -99,7 +88,7 @@ class Desk:
         added = self._room(send)
         if self._bed is not None:
             added += _bed(self._bed, start, frames, self._period)
-        block = self._tone(dry + added)
+        block = self._edges(dry + added)
         middle = (block[0] + block[1]) * np.float32(0.5)
         side = self._low_cut((block[:1] - block[1:]) * np.float32(0.5))[0]
         return np.stack((middle + side, middle - side)), added

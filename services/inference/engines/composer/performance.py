@@ -18,7 +18,7 @@ from services.inference.engines.composer.plan import SAMPLE_RATE_HZ, Plan
 from services.inference.engines.composer.preview import Previews
 from services.inference.engines.composer.recording import StemFiles, record, spans
 from services.inference.engines.composer.render import Band, Stem
-from services.inference.engines.composer.score import Clock
+from services.inference.engines.composer.score import Clock, Score
 from services.inference.engines.composer.soundcheck import soundcheck
 from services.inference.engines.composer.sounds.bank import Bank
 from services.inference.engines.composer.streams import Streams
@@ -55,62 +55,84 @@ class _Reporter:
             self._send(self._last)
 
 
-def perform(
-    plan: Plan, streams: Streams, bank: Bank | None, scratch: Path, report: Report, *, stems: bool
-) -> float:
-    """Write MIX_FILE, SCORE_FILE and, if wanted, stems; return the loudness in LUFS.
+class Performance:
+    """Plays one plan."""
 
-    Reports previews of what is recorded so far, files in `scratch` too.
-    """
-    score = compose(plan, streams)
-    mix = Mix(plan)
-    places = spans(mix.frames, mix.lead)
-    progress = _Reporter(_meter(plan, mix, len(places)), report)
-    progress.enter("composing")
-    (scratch / SCORE_FILE).write_bytes(midi_file(plan, score))
-    progress.advance(f"{score.note_count()} notes, {len(plan.sections)} sections")
+    def __init__(
+        self, plan: Plan, streams: Streams, bank: Bank | None, scratch: Path, report: Report
+    ) -> None:
+        self._plan = plan
+        self._streams = streams
+        self._bank = bank
+        self._scratch = scratch
+        self._report = report
+        self._mix = Mix(plan)
+        self._places = spans(self._mix.frames, self._mix.lead)
+        self._progress = _Reporter(self._meter(), report)
 
-    with Crew(progress.alive) as crew, contextlib.ExitStack() as stack:
-        files = StemFiles(plan, scratch, stack) if stems else None
-        previews = Previews(mix, plan, scratch, report, progress.alive)
-        band = Band(plan, score, streams, bank, mix.lead)
-        progress.enter("soundcheck")
-        channels = soundcheck(plan, band, crew, progress.advance)
-        sends = {part: channel.send for part, channel in channels.items()}
-        desk = crew.start(lambda plan: Desk(plan, streams, sends), [plan]).wait()[0]
-        progress.enter("recording")
-        parts = {part: Stem(part, band, band.played[part]) for part in plan.parts}
-        for block in record(parts, channels, desk, places, crew):
-            mix.write(block.mix, block.start)
-            if files:
-                files.write(block)
-            progress.advance(_place(plan, block.end))
-            previews.reached(block.end)
-    mix.finish(plan)
+    def perform(self, *, stems: bool) -> float:
+        """Write MIX_FILE, SCORE_FILE and, if wanted, stems; return the loudness in LUFS.
 
-    progress.enter("mastering")
-    master = Master(mix, plan, progress.alive)
-    for _ in master.shape_tone():
-        progress.advance()
-    for _ in master.measure():
-        progress.advance()
-    with AudioWriter(
-        scratch / MIX_FILE, Format.WAV, SAMPLE_RATE_HZ, 2, bits=24, expected_frames=mix.frames
-    ) as writer:
-        for finished in master.blocks():
-            writer.write(finished.T)
+        Reports previews of what is recorded so far, files in the scratch folder too.
+        """
+        plan, progress = self._plan, self._progress
+        progress.enter("composing")
+        score = compose(plan, self._streams)
+        (self._scratch / SCORE_FILE).write_bytes(midi_file(plan, score))
+        progress.advance(f"{score.note_count()} notes, {len(plan.sections)} sections")
+        files = StemFiles(plan, self._scratch) if stems else None
+        with files or contextlib.nullcontext():
+            self._record(score, files)
+        return self._master()
+
+    def _record(self, score: Score, files: StemFiles | None) -> None:
+        """Fill the mix. Voices and rooms go with the end of this: the master needs none."""
+        plan, mix, progress = self._plan, self._mix, self._progress
+        previews = Previews(mix, plan, self._scratch, self._report, progress.alive)
+        with Crew(progress.alive) as crew:
+            band = Band(plan, score, self._streams, self._bank, mix.lead)
+            progress.enter("soundcheck")
+            channels = soundcheck(plan, band, crew, progress.advance)
+            sends = {part: channel.send for part, channel in channels.items()}
+            # In a thread: making a room takes a while, and a cancel must not wait for it.
+            [desk] = crew.start(lambda plan: Desk(plan, self._streams, sends), [plan]).wait()
+            progress.enter("recording")
+            parts = {part: Stem(part, band, band.played[part]) for part in plan.parts}
+            for block in record(parts, channels, desk, self._places, crew):
+                mix.write(block.mix, block.start)
+                if files:
+                    files.write(block)
+                progress.advance(_place(plan, block.end))
+                previews.reached(block.end)
+        mix.finish(plan)
+
+    def _master(self) -> float:
+        """Write the finished mix."""
+        mix, progress = self._mix, self._progress
+        progress.enter("mastering")
+        master = Master(mix, self._plan, progress.alive)
+        for _ in master.shape_tone():
             progress.advance()
-    return master.lufs
+        for _ in master.measure():
+            progress.advance()
+        with AudioWriter(
+            self._scratch / MIX_FILE, Format.WAV, SAMPLE_RATE_HZ, 2, bits=24,
+            expected_frames=mix.frames,
+        ) as writer:  # fmt: skip
+            for block in master.blocks():
+                writer.write(block.T)
+                progress.advance()
+        return master.lufs
 
-
-def _meter(plan: Plan, mix: Mix, blocks: int) -> ProgressMeter:
-    music_s = mix.samples.shape[1] / SAMPLE_RATE_HZ
-    steps = {"composing": 1, "soundcheck": len(plan.parts), "recording": blocks,
-             "mastering": 3 * block_count(mix)}  # fmt: skip
-    times = {"composing": 1.0, "soundcheck": 1.0, "recording": music_s, "mastering": music_s}
-    return ProgressMeter(
-        [Stage(name, count, _COSTS_S[name] * times[name]) for name, count in steps.items()]
-    )
+    def _meter(self) -> ProgressMeter:
+        plan, mix = self._plan, self._mix
+        music_s = mix.samples.shape[1] / SAMPLE_RATE_HZ
+        steps = {"composing": 1, "soundcheck": len(plan.parts), "recording": len(self._places),
+                 "mastering": 3 * block_count(mix)}  # fmt: skip
+        times = {"composing": 1.0, "soundcheck": 1.0, "recording": music_s, "mastering": music_s}
+        return ProgressMeter(
+            [Stage(name, count, _COSTS_S[name] * times[name]) for name, count in steps.items()]
+        )
 
 
 def _place(plan: Plan, frame: int) -> str:

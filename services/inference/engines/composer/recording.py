@@ -79,13 +79,13 @@ def stem_file(name: str) -> str:
     return f"stem-{name}.wav"
 
 
-class StemFiles:
-    """Writes each stem into a file of its own."""
+class StemFiles(contextlib.ExitStack):
+    """Writes each stem into a file of its own; leaving it closes them."""
 
-    def __init__(self, plan: Plan, folder: Path, stack: contextlib.ExitStack) -> None:
-        """The files are closed with `stack`."""
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        super().__init__()
         self._writers = {
-            name: stack.enter_context(
+            name: self.enter_context(
                 AudioWriter(
                     folder / stem_file(name), Format.WAV, SAMPLE_RATE_HZ, 2, bits=24,
                     expected_frames=plan.duration_frames,

@@ -73,9 +73,9 @@ class Shaper:
     def __call__(self, block: Floats) -> Floats:
         """Shape the next block."""
         shaped = self._shelves(block)
-        if self._overtones:
-            shaped += self._overtones(block) * self._sparkle
         middle = (shaped[0] + shaped[1]) * np.float32(0.5)
+        if self._overtones:
+            middle += self._overtones((block[:1] + block[1:]) * np.float32(0.5))[0] * self._sparkle
         side = (shaped[0] - shaped[1]) * (np.float32(0.5) * self._width)
         return np.stack((middle + side, middle - side))
 
@@ -88,11 +88,11 @@ class Overtones:
     """An octave above what lies between 3 and 7 kHz, as loud as that is: there is no drive."""
 
     def __init__(self) -> None:
-        self._source = Filter(*_SOURCE)
-        self._result = Filter(*_RESULT)
+        self._source = Filter(*_SOURCE, channels=1)
+        self._result = Filter(*_RESULT, channels=1)
 
     def __call__(self, block: Floats) -> Floats:
-        """Return the next block's overtones alone."""
+        """Return the overtones alone of the next block, shape [1, frames]."""
         return self._result(np.abs(self._source(block)))
 
 
@@ -111,8 +111,8 @@ def find_tone(mix: Floats, plan: Plan) -> Tone:
     profile = plan.profile
     whole = middle + side
     body = _band(whole, 200.0, 2000.0)
-    wanted_air = profile.air_db + 3.0 * plan.brightness
-    wanted_low = 1.5 if "drums" in plan.parts else -8.0
+    wanted_air = profile.air_db + 5.0 * plan.brightness
+    wanted_low = (1.5 if "drums" in plan.parts else -8.0) - 2.0 * plan.brightness
     darkest_db = -5.0 if profile.sparkle_db is None else -2.0
     air_db = _limited(wanted_air - (_band(whole, 5000.0, 16_000.0) - body), darkest_db, 6.5)
     low_db = _limited(0.7 * (wanted_low - (_band(whole, 35.0, 120.0) - body)), -5.0, 3.0)
