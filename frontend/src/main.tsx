@@ -9,14 +9,16 @@ import { browserTabs } from './watch/tabs';
 
 const root = document.getElementById('root');
 const audio = document.createElement('audio');
+const spareAudio = document.createElement('audio');
 if (root === null) throw new Error('index.html has no #root');
-document.body.append(audio);
+document.body.append(audio, spareAudio);
 
 applyKeptTheme();
 const studio = createStudio({
   transport: createGatewayTransport(),
   tabs: browserTabs(),
   audio,
+  spareAudio,
 });
 watchWhileShown(studio.hub);
 createRoot(root).render(

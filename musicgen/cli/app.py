@@ -16,6 +16,7 @@ from musicgen.errors import Cancelled, StudioError
 
 _COMMANDS = {
     "generate": "Make a track from a description of the music.",
+    "vary": "Make variations of a track: a new melody, other drums, another take.",
     "loop": "Repeat a track or a file to a length, without an audible seam.",
     "export": "Save a track as FLAC, WAV or MP3 with its tags.",
     "jobs": "List, show, cancel, retry or delete jobs.",
@@ -92,6 +93,7 @@ class Root(click.Group):
 Examples:
   musicgen up
   musicgen generate "warm lofi hip hop, 82 bpm, rainy night" --duration 60 -o out.flac
+  musicgen vary 4k2j9x --layer lead --count 3
   musicgen loop out.flac --length 2h -o sleep.mp3
   musicgen jobs --json | jq -r '.jobs[] | select(.state == "failed") | .job_id'
 

@@ -21,12 +21,14 @@ Examples:
   musicgen generate "solo piano, slow" --duration 2m --seed 7 -o piano.mp3
   musicgen generate "synthwave" --option tempo_bpm=100 --detach
   musicgen generate "calm rain" --duration 30 -o - | ffplay -autoexit -
+  musicgen generate --plan plan.json -o again.flac
+  musicgen tracks show 4k2j9x --json | jq .track.recipe.decisions.plan > plan.json
 
 Without -o the track stays in the studio's library. Ctrl-C cancels the job;
 a second Ctrl-C leaves at once.
 """,
 )
-@click.argument("prompt")
+@click.argument("prompt", required=False)
 @click.option(
     "--duration",
     "duration_s",
@@ -43,6 +45,14 @@ a second Ctrl-C leaves at once.
 @click.option(
     "--option", "options", multiple=True, metavar="NAME=VALUE", help="One of the engine's own."
 )
+@click.option(
+    "--plan",
+    "plan_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="A plan of the composer as JSON, edited or not; it decides, the length too. PROMPT "
+    "and --seed are the plan's unless they are given. - is stdin.",
+)
 @click.option("--detach", is_flag=True, help="Print the job's id and leave it running.")
 @output_options
 @studio_options
@@ -50,17 +60,28 @@ a second Ctrl-C leaves at once.
 def generate(
     shell: Shell,
     *,
-    prompt: str,
+    prompt: str | None,
     duration_s: float | None,
     seed: int | None,
     engine: str,
     lyrics_file: Path | None,
     options: tuple[str, ...],
+    plan_file: Path | None,
     detach: bool,
     output: Output,
 ) -> None:
-    """Make a track from PROMPT, a description of the music."""
+    """Make a track from PROMPT, a description of the music, or from a plan."""
     parsed: dict[str, Any] = parse_options(options)
+    if plan_file:
+        if "plan" in parsed:
+            raise click.UsageError("--plan and --option plan=… say the same.")
+        told = making.read_plan(plan_file)
+        parsed["plan"] = told.plan
+        prompt = told.prompt if prompt is None else prompt
+        seed = told.seed if seed is None else seed
+        duration_s = told.duration_s if duration_s is None else duration_s
+    elif prompt is None:
+        raise click.UsageError("Missing argument 'PROMPT'.")
     spec = specs.generate(
         prompt,
         duration_s=duration_s,

@@ -1,25 +1,58 @@
-"""What `generate` and `loop` share: a job makes a track, and the track is saved."""
+"""What `generate`, `vary` and `loop` share: a job makes a track, and the track is saved."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from musicgen.api.jobs.v1 import job_pb2
 from musicgen.api.library.v1 import track_pb2
-from musicgen.cli.display import display_for
+from musicgen.cli.display import Display, display_for
 from musicgen.cli.exits import FileNotFound
 from musicgen.cli.jsonable import job_to_json, track_to_json
 from musicgen.cli.output import clock, print_json, say
 from musicgen.cli.saving_options import Output
 from musicgen.cli.shell import Shell
 from musicgen.cli.work import Interrupts, Worker
-from musicgen.errors import InvalidLyrics
+from musicgen.client import plans
+from musicgen.errors import InvalidField, InvalidLyrics
 
 Spec = job_pb2.JobSpec | Callable[[Worker], Awaitable[job_pb2.JobSpec]]
 """What to make; or what finds it out, when files must be sent first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What came of a job; `track` is None if it was left running."""
+
+    job: job_pb2.Job
+    track: track_pb2.Track | None = None
+    saved: dict[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Describe it for `--json`."""
+        return {
+            "job": job_to_json(self.job),
+            "track": track_to_json(self.track) if self.track else None,
+            "output": self.saved,
+        }
+
+    def tell(self) -> None:
+        """Print the file, else the track, else the job."""
+        if self.track is None:
+            say("The job runs on; `musicgen watch` with its id follows it.")
+            print(self.job.job_id)
+        elif self.saved is None:
+            say(describe(self.track))
+            print(self.track.track_id)
+        else:
+            say(describe(self.track))
+            if self.saved["path"] != "-":
+                print(self.saved["path"])
 
 
 async def make(shell: Shell, label: str, spec: Spec, output: Output, *, detach: bool) -> None:
@@ -29,50 +62,38 @@ async def make(shell: Shell, label: str, spec: Spec, output: Output, *, detach: 
         with Interrupts() as interrupts, display_for(as_json=shell.json) as display:
             worker = Worker(studio, display, interrupts)
             ready = spec if isinstance(spec, job_pb2.JobSpec) else await spec(worker)
-            if detach:
-                job = await worker.submit(ready)
-                track, saved = None, None
-            else:
-                job = await worker.run(ready, label)
-                track = await worker.track_of(job)
-                saved = None
-                if output.path is not None:
-                    try:
-                        _, saved = await worker.save(
-                            track.track_id, output.path, output.format, overwrite=output.force
-                        )
-                    except BaseException:
-                        display.note(
-                            f"The track itself is safe: `musicgen export {track.track_id}`."
-                        )
-                        raise
-    _print(shell, job, track, saved)
-
-
-def _print(
-    shell: Shell,
-    job: job_pb2.Job,
-    track: track_pb2.Track | None,
-    saved: dict[str, Any] | None,
-) -> None:
+            made = await run(worker, display, label, ready, output, detach=detach)
     if shell.json:
-        print_json(
-            {
-                "job": job_to_json(job),
-                "track": track_to_json(track) if track else None,
-                "output": saved,
-            }
-        )
-    elif track is None:
-        say("The job runs on; `musicgen watch` with its id follows it.")
-        print(job.job_id)
-    elif saved is None:
-        say(describe(track))
-        print(track.track_id)
+        print_json(made.to_json())
     else:
-        say(describe(track))
-        if saved["path"] != "-":
-            print(saved["path"])
+        made.tell()
+
+
+async def run(
+    worker: Worker,
+    display: Display,
+    label: str,
+    spec: job_pb2.JobSpec,
+    output: Output,
+    *,
+    detach: bool,
+) -> Made:
+    """Run a job, and save its track if that is asked for; with `detach` only have it
+    accepted."""
+    if detach:
+        return Made(await worker.submit(spec))
+    job = await worker.run(spec, label)
+    track = await worker.track_of(job)
+    if output.path is None:
+        return Made(job, track)
+    try:
+        _, saved = await worker.save(
+            track.track_id, output.path, output.format, overwrite=output.force
+        )
+    except BaseException:
+        display.note(f"The track itself is safe: `musicgen export {track.track_id}`.")
+        raise
+    return Made(job, track, saved)
 
 
 def describe(track: track_pb2.Track) -> str:
@@ -89,12 +110,22 @@ def describe(track: track_pb2.Track) -> str:
     return ", ".join(parts)
 
 
-def read_lyrics(file: Path) -> str:
-    """Read lyrics. Raises NotFound, InvalidLyrics."""
+def read_plan(file: Path) -> plans.Planned:
+    """Read a plan. Raises FileNotFound, InvalidField."""
     try:
-        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    except OSError as error:
-        raise FileNotFound(f"The lyrics {file} can't be read ({error.strerror}).") from error
+        told = json.loads(_read(file, "plan"))
+    except (ValueError, RecursionError) as error:
+        raise InvalidField(
+            f"The plan {file} is not valid JSON ({error}).",
+            remedy="Correct the file; a comma or a bracket is the usual cause.",
+            fields={"plan": "must be JSON"},
+        ) from error
+    return plans.read_plan(told)
+
+
+def read_lyrics(file: Path) -> str:
+    """Read lyrics. Raises FileNotFound, InvalidLyrics."""
+    data = _read(file, "lyrics")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -102,3 +133,10 @@ def read_lyrics(file: Path) -> str:
             f"The lyrics {file} are not valid UTF-8 text (byte {error.start}).",
             remedy="Save the file as UTF-8.",
         ) from error
+
+
+def _read(file: Path, what: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise FileNotFound(f"The {what} {file} can't be read ({error.strerror}).") from error

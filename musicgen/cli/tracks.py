@@ -20,6 +20,7 @@ from musicgen.cli.output import (
     say,
     size,
 )
+from musicgen.cli.plan_facts import plan_facts
 from musicgen.cli.shell import Shell, run_async, studio_options
 from musicgen.cli.work import Interrupts, Worker
 from musicgen.client.studio import Studio
@@ -195,6 +196,7 @@ def _print(shell: Shell, track: track_pb2.Track) -> None:
         "created": described["create_time"],
     }
     print_facts((name, str(value or "")) for name, value in facts.items())
+    print_facts(plan_facts(recipe))
     print_facts(
         ("file", f"{file.label} ({file.name}, {size(file.size_bytes)})") for file in track.files
     )

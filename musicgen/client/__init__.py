@@ -4,12 +4,14 @@
 
     async with Studio() as studio:
         job = await studio.run(specs.generate("calm piano", duration_s=60, seed=7))
+        track = await studio.get_track(job.result.track_ids[0])
+        await studio.run(specs.vary(track, {"lead": 8}))  # the same with another melody
 
 Results are the messages of the contract (`musicgen.api`); errors are those of
 `musicgen.errors`.
 """
 
-from musicgen.client import specs
+from musicgen.client import plans, specs
 from musicgen.client.address import Endpoint
 from musicgen.client.saving import saving
 from musicgen.client.studio import Studio
@@ -24,6 +26,7 @@ __all__ = [
     "Kind",
     "Studio",
     "Update",
+    "plans",
     "saving",
     "specs",
 ]

@@ -12,6 +12,7 @@ from musicgen.api.inference.v1 import inference_service_pb2
 from musicgen.api.jobs.v1 import job_pb2
 from musicgen.api.library.v1 import track_pb2
 from musicgen.api.looper.v1 import loop_pb2
+from musicgen.client import plans
 from musicgen.errors import InvalidField, InvalidLyrics, InvalidPrompt, UnsupportedFormat
 
 FORMATS: Mapping[str, audio_pb2.AudioFormat.ValueType] = {
@@ -30,10 +31,12 @@ def generate(
     engine: str = "",
     lyrics: str = "",
     options: Mapping[str, Any] | None = None,
+    parent_track_id: str = "",
 ) -> job_pb2.JobSpec:
     """Ask for a track. `duration_s` None means the engine's default; `seed` (0 to
     2**32 - 1) None means that the studio draws one; `engine` "" means its default;
-    `options` are the engine's own and of JSON's types.
+    `options` are the engine's own and of JSON's types; `parent_track_id` is the track that
+    this one is a variation of.
 
     Raises InvalidPrompt or InvalidLyrics for text that is not Unicode, InvalidField.
     """
@@ -57,8 +60,37 @@ def generate(
             parameters.options.update(options)
         except (ValueError, TypeError) as error:
             raise _invalid("options", "must be of JSON's types") from error
-    spec = inference_service_pb2.GenerateSpec(engine=engine, parameters=parameters)
+    spec = inference_service_pb2.GenerateSpec(
+        engine=engine,
+        parameters=parameters,
+        parent_track_id=checked_text("parent_track_id", parent_track_id),
+    )
     return job_pb2.JobSpec(generate=spec)
+
+
+def vary(
+    track: track_pb2.Track, seeds: Mapping[str, int], *, title: str | None = None
+) -> job_pb2.JobSpec:
+    """Ask for a variation of a track of the composer: the same plan, prompt and seed, but
+    other seeds (0 to 2**32 - 1) for some layers, such as {"lead": 7}; the manifest lists
+    them. `title` None means one that says what is new. Raises InvalidField if the track has
+    no plan."""
+    made = plans.plan_of(track)
+    title = title if title is not None else plans.variation_title(track.title, seeds)
+    spec = generate(
+        made.prompt,
+        duration_s=made.duration_s or plans.length_s(made.plan),
+        seed=made.seed,
+        engine=plans.COMPOSER,
+        options={
+            "plan": {**made.plan, "title": title},
+            "seeds": dict(seeds),
+            **({"stems": True} if made.stems else {}),
+        },
+        parent_track_id=track.track_id,
+    )
+    spec.generate.format = track.audio.format
+    return spec
 
 
 def loop(

@@ -5,6 +5,8 @@ import {
   HelpSchema,
   LocalizedMessageSchema,
 } from '@/gen/google/rpc/error_details_pb';
+import type { Error as JobError } from '@/gen/musicgen/api/errors/v1/error_pb';
+import { ErrorReason } from '@/gen/musicgen/api/errors/v1/error_reason_pb';
 
 /** What went wrong, in words that can be shown. */
 export interface ApiError {
@@ -57,6 +59,23 @@ export function readError(thrown: unknown): ApiError {
   return { reason, message, remedy: named ? '' : help, fields };
 }
 
+/** Fields of the request that made accepted work fail are facts under this prefix. */
+const FIELD_FACT = 'field:';
+
+/** Reads why accepted work failed. */
+export function readJobError(error: JobError | undefined): ApiError {
+  const facts = Object.entries(error?.metadata ?? {});
+  const fields = facts
+    .filter(([name]) => name.startsWith(FIELD_FACT))
+    .map(([name, fault]) => [name.slice(FIELD_FACT.length), fault]);
+  return {
+    reason: ErrorReason[error?.reason ?? ErrorReason.UNSPECIFIED],
+    message: error?.message || 'The work failed.',
+    remedy: fields.length > 0 ? '' : (error?.remedy ?? ''),
+    fields: Object.fromEntries(fields),
+  };
+}
+
 /** An error found on this side, in the shape of one from the server. */
 export function localFieldError(field: string, message: string, remedy: string): ApiError {
   return { reason: 'INVALID_FIELD', message, remedy, fields: { [field]: message } };
@@ -92,7 +111,7 @@ function lastName(path: string): string | undefined {
 }
 
 /** The services say "is empty", "must be …" of a field; below its label that is a sentence. */
-function sentence(text: string): string {
+export function sentence(text: string): string {
   const whole = /^(is|has|must|can|may|does|needs)\b/.test(text) ? `It ${text}` : text;
   const started = whole.charAt(0).toUpperCase() + whole.slice(1);
   return /[.!?…]$/.test(started) ? started : `${started}.`;

@@ -1,5 +1,5 @@
 import { Code, ConnectError } from '@connectrpc/connect';
-import { act, fireEvent, render, screen, waitFor, within } from '@testing-library/react';
+import { act, fireEvent, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AudioFormat } from '@/gen/musicgen/api/audio/v1/audio_pb';
@@ -7,31 +7,12 @@ import { ErrorReason } from '@/gen/musicgen/api/errors/v1/error_reason_pb';
 import { Job_State } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import { studioError } from '@/testing/memory-errors';
 import { createMemoryStudio, type MemoryStudio } from '@/testing/memory-studio';
-import { MemoryTabs } from '@/testing/memory-tabs';
-import { App } from './app';
-import { createStudio, watchWhileShown } from './studio';
+import { closePages, happen, openPage as openPageOf } from '@/testing/open-page';
 
 const saveFile = vi.fn();
 let memory: MemoryStudio;
-let endings: (() => void)[];
 
-/** Opens the page on the studio in memory, as a browser would. */
-async function openPage(tabs = new MemoryTabs()) {
-  const { transport } = memory;
-  const audio = document.createElement('audio');
-  const studio = createStudio({ transport, tabs: tabs.tab(), audio, saveFile });
-  const end = watchWhileShown(studio.hub);
-  const { unmount } = render(<App studio={studio} />);
-  endings.push(end);
-  await waitFor(() => expect(screen.getByTestId('connection')).toHaveTextContent('Live'));
-  return {
-    studio,
-    close: () => {
-      unmount();
-      end();
-    },
-  };
-}
+const openPage = () => openPageOf(memory, { saveFile });
 
 async function make(prompt: string, seed = ''): Promise<string> {
   const user = userEvent.setup();
@@ -44,19 +25,10 @@ async function make(prompt: string, seed = ''): Promise<string> {
   return memory.jobs.jobs.at(-1)?.jobId ?? '';
 }
 
-/** Does what a worker does to a job, and lets the page see it. */
-async function happen(change: () => void): Promise<void> {
-  await act(async () => {
-    change();
-    await new Promise((resolve) => setTimeout(resolve, 0));
-  });
-}
-
 const card = async () => within(await screen.findByTestId('job-card'));
 
 beforeEach(() => {
   memory = createMemoryStudio();
-  endings = [];
   saveFile.mockReset();
   vi.stubGlobal(
     'fetch',
@@ -65,7 +37,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  for (const end of endings) end();
+  closePages();
   vi.unstubAllGlobals();
 });
 

@@ -3,14 +3,28 @@ import { CreateForm } from '@/features/create/create-form';
 import type { JobSlots } from '@/features/jobs/job-card';
 import { JobList } from '@/features/jobs/job-list';
 import { LibraryList } from '@/features/library/library-list';
-import { TrackById, type TrackSlots, TrackTitle } from '@/features/library/track-card';
-import type { Deck, Tape } from '@/features/player/deck';
+import {
+  TrackById,
+  type TrackPanel,
+  type TrackSlots,
+  TrackTitle,
+} from '@/features/library/track-card';
+import { durationOf } from '@/features/library/track-words';
+import { PlanPanel, type PlanSlots } from '@/features/plan/plan-panel';
+import { readRecipe } from '@/features/plan/recipe';
+import { VariationForm } from '@/features/plan/variation-form';
+import type { Deck } from '@/features/player/deck';
 import { useDeck } from '@/features/player/deck-context';
-import { PlayButton, Player } from '@/features/player/player';
+import { PlayButton } from '@/features/player/play-button';
+import { Player } from '@/features/player/player';
+import { PreviewPlayer } from '@/features/player/preview-player';
+import { TapeNeedle } from '@/features/player/tape-needle';
 import type { Track } from '@/gen/musicgen/api/library/v1/track_pb';
+import { PlanIcon, VariationIcon } from '@/ui/icons';
 import { Layout } from './layout';
 import { Providers } from './providers';
 import type { Studio } from './studio';
+import { tapeOfJob, tapeOfTrack } from './tapes';
 
 export function App(props: { studio: Studio }) {
   return (
@@ -39,9 +53,17 @@ function showBench(): void {
 }
 
 function compose(deck: Deck): [JobSlots, TrackSlots] {
+  const plans: PlanSlots = {
+    needle: (track, seconds) => <TapeNeedle tapeId={track.trackId} seconds={seconds} />,
+    playFrom: (track, seconds) => deck.play(tapeOfTrack(track, durationOf(track)), seconds),
+    showJob,
+  };
   const tracks: TrackSlots = {
-    player: (track, seconds) => <Player tape={tapeOf(track, seconds)} peaksUrl={track.peaksPath} />,
-    playButton: (track, seconds) => <PlayButton tape={tapeOf(track, seconds)} />,
+    player: (track, seconds) => (
+      <Player tape={tapeOfTrack(track, seconds)} peaksUrl={track.peaksPath} />
+    ),
+    playButton: (track, seconds) => <PlayButton tape={tapeOfTrack(track, seconds)} />,
+    panels: (track) => planPanels(track, plans),
     onGone: (trackId) => deck.eject(trackId),
   };
   const jobs: JobSlots = {
@@ -49,11 +71,51 @@ function compose(deck: Deck): [JobSlots, TrackSlots] {
       <TrackById trackId={trackId} slots={tracks} whenMissing={whenMissing} />
     ),
     trackTitle: (trackId) => <TrackTitle trackId={trackId} />,
+    preview: (job) => {
+      const tape = tapeOfJob(job);
+      return tape && <PreviewPlayer tape={tape} />;
+    },
   };
   return [jobs, tracks];
 }
 
-function tapeOf(track: Track, durationSeconds: number): Tape {
-  const { trackId, title, artist, audioPath: src } = track;
-  return { trackId, title, artist, src, durationSeconds };
+/** What a track offers if the composer made it by a plan that is still known. */
+function planPanels(track: Track, slots: PlanSlots): TrackPanel[] {
+  const recipe = readRecipe(track);
+  if (recipe === null) return [];
+  const { plan } = recipe;
+  const panels: TrackPanel[] = [
+    {
+      name: 'plan',
+      label: 'Plan',
+      icon: <PlanIcon />,
+      body: (close) => <PlanPanel track={track} recipe={recipe} slots={slots} onDone={close} />,
+    },
+  ];
+  if (plan !== null) {
+    panels.push({
+      name: 'variation',
+      label: 'Variation',
+      icon: <VariationIcon />,
+      body: (close) => (
+        <VariationForm
+          track={track}
+          recipe={{ ...recipe, plan }}
+          showJob={slots.showJob}
+          onDone={close}
+        />
+      ),
+    });
+  }
+  return panels;
+}
+
+/** Brings a job's card into sight, and the keyboard near it. */
+function showJob(jobId: string): void {
+  const card = document.querySelector<HTMLElement>(
+    `[data-testid="job-card"][data-job-id="${CSS.escape(jobId)}"]`,
+  );
+  const target = card ?? document.getElementById('bench');
+  target?.scrollIntoView({ behavior: 'smooth', block: card === null ? 'start' : 'center' });
+  card?.querySelector<HTMLElement>('button')?.focus({ preventScroll: true });
 }

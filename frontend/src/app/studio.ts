@@ -7,6 +7,7 @@ import { JobsStore } from '@/watch/jobs-store';
 import { TabHub } from '@/watch/tab-hub';
 import type { Tabs } from '@/watch/tabs';
 import type { OpenWatch } from '@/watch/watch-client';
+import { listenAlong } from './listen-along';
 
 /** Everything of the page that lives outside React. */
 export interface Studio {
@@ -22,6 +23,8 @@ export interface Outside {
   readonly transport: Transport;
   readonly tabs: Tabs;
   readonly audio: HTMLAudioElement;
+  /** The deck's second head; made here if there is none. */
+  readonly spareAudio?: HTMLAudioElement;
   readonly saveFile?: SaveFile;
 }
 
@@ -30,13 +33,16 @@ export function createStudio(outside: Outside): Studio {
   const jobs = new JobsStore();
   const open: OpenWatch = (cursor, signal, onHeader) =>
     clients.jobs.watchJobs({ cursor }, { signal, onHeader });
+  const tracks = new TrackStore(clients.library);
+  const deck = new Deck(outside.audio, outside.spareAudio);
+  listenAlong(jobs, tracks, deck);
   return {
     clients,
     jobs,
     hub: new TabHub(jobs, open, outside.tabs),
-    tracks: new TrackStore(clients.library),
+    tracks,
     downloads: new Downloads(jobs, outside.saveFile),
-    deck: new Deck(outside.audio),
+    deck,
   };
 }
 

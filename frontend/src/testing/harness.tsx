@@ -9,6 +9,7 @@ import { type Job, JobSpecSchema } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import { browserTabs, lonelyTab } from '@/watch/tabs';
 import { createMemoryStudio, type MemoryStudio } from './memory-studio';
 import { sampleAudio } from './sample-audio';
+import { sampleRecipe } from './sample-recipe';
 
 /**
  * The page on a studio in memory: `npm run dev`, then /harness.html. It is no input of
@@ -59,7 +60,13 @@ function furnish(to: MemoryStudio): void {
     tempoBpm: 82,
     genre: 'Lofi hip hop',
     tags: ['rain', 'study'],
-    recipe: { seed: 7 },
+    recipe: sampleRecipe(),
+  });
+  addTrack(to, 't5', 'Rainy Night Window (new melody)', 90, {
+    musicalKey: 'A dorian',
+    tempoBpm: 82,
+    parentTrackId: 't4',
+    recipe: sampleRecipe(),
   });
   to.jobs.start(done);
   to.jobs.succeed(done, { trackIds: ['t4'] });
@@ -84,6 +91,7 @@ function furnish(to: MemoryStudio): void {
     fraction: 0.62,
     eta: { seconds: 14n },
   });
+  for (let part = 0; part < 4; part += 1) to.jobs.preview(running, 12);
   submit(to, 'Gentle solo piano waltz, 76 bpm, melancholy', 60);
   to.jobs.onAccepted = accept;
 }

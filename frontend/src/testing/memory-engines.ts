@@ -4,6 +4,22 @@ import {
   type InferenceService,
 } from '@/gen/musicgen/api/inference/v1/inference_service_pb';
 
+const LAYERS = {
+  plan: 'tempo, key, metre, swing, instruments and patterns that nobody asked for',
+  harmony: 'the chords and their changes',
+  form: 'who plays in which section, drop-outs',
+  drums: 'the drums’ notes and touch',
+  bass: 'the bass’s notes and touch',
+  chords: 'the chords’ rhythm and touch',
+  pad: 'the pad’s notes and touch',
+  arp: 'the arpeggio’s figure and touch',
+  lead: 'the melody and its touch',
+  sound: 'the grain of the synthesised sounds',
+  room: 'the reverb’s noise',
+  texture: 'rain, vinyl and the like',
+  title: 'the title',
+};
+
 /** Two engines: one that takes options, one that can't run here. */
 export const memoryEngines: Partial<ServiceImpl<typeof InferenceService>> = {
   listEngines: () => ({
@@ -36,9 +52,25 @@ export const memoryEngines: Partial<ServiceImpl<typeof InferenceService>> = {
               instruments: {
                 type: 'array',
                 title: 'Instruments',
-                items: { type: 'string', enum: ['piano', 'bass', 'electric_guitar'] },
+                items: {
+                  type: 'string',
+                  enum: ['piano', 'bass', 'electric_guitar', 'electric_bass', 'flute', 'warm_pad'],
+                },
               },
+              mode: { type: 'string', title: 'Mode', enum: ['major', 'minor', 'dorian'] },
+              metre: { type: 'string', title: 'Metre', enum: ['4/4', '3/4', '7/8'] },
+              texture: { type: 'string', title: 'Texture', enum: ['rain', 'vinyl', 'none'] },
               stems: { type: 'array' },
+              seeds: {
+                type: 'object',
+                properties: Object.fromEntries(
+                  Object.entries(LAYERS).map(([layer, what]) => [
+                    layer,
+                    { type: 'integer', minimum: 0, description: `Decides ${what}.` },
+                  ]),
+                ),
+              },
+              plan: { type: 'object' },
             },
           },
         },

@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampNow } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
+import { AudioFormat, PreviewSchema } from '@/gen/musicgen/api/audio/v1/audio_pb';
 import { ErrorSchema } from '@/gen/musicgen/api/errors/v1/error_pb';
 import { type JobEvent, JobEventSchema } from '@/gen/musicgen/api/jobs/v1/job_event_pb';
 import {
@@ -64,9 +65,33 @@ export class MemoryJobs {
     this.#tell(next, { case: 'progressed', value });
   }
 
+  /** A stretch more of what is being made can be heard. */
+  preview(jobId: string, seconds: number, key?: string): void {
+    const { previews, attempt } = this.job(jobId);
+    const startFrame = previews.reduce(
+      (end, { artifact }) => end + (artifact?.audio?.durationFrames ?? 0n),
+      0n,
+    );
+    const preview = create(PreviewSchema, {
+      startFrame,
+      artifact: {
+        key: key ?? `artifacts/${jobId}/${attempt}/preview-${previews.length}.flac`,
+        mediaType: 'audio/flac',
+        audio: {
+          format: AudioFormat.FLAC,
+          sampleRateHz: 44_100,
+          channels: 2,
+          durationFrames: BigInt(Math.round(seconds * 44_100)),
+        },
+      },
+    });
+    this.#change(jobId, { previews: [...previews, preview] });
+  }
+
   succeed(jobId: string, result: MessageInitShape<typeof JobResultSchema>): void {
     this.#change(jobId, {
       state: Job_State.SUCCEEDED,
+      previews: [],
       result: create(JobResultSchema, result),
       endTime: timestampNow(),
     });
@@ -75,6 +100,7 @@ export class MemoryJobs {
   fail(jobId: string, error: MessageInitShape<typeof ErrorSchema>): void {
     this.#change(jobId, {
       state: Job_State.FAILED,
+      previews: [],
       error: create(ErrorSchema, error),
       endTime: timestampNow(),
     });
@@ -87,6 +113,7 @@ export class MemoryJobs {
     this.#change(jobId, {
       state: Job_State.QUEUED,
       attempt: job.attempt + 1,
+      previews: [],
       error: create(ErrorSchema, error),
     });
   }

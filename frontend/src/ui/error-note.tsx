@@ -12,7 +12,9 @@ export function ErrorNote(props: { message: string; remedy?: string; children?: 
           {props.remedy}
         </p>
       )}
-      {props.children !== undefined && <div className="mt-2.5 flex gap-2">{props.children}</div>}
+      {props.children !== undefined && (
+        <div className="mt-2.5 flex flex-wrap gap-2">{props.children}</div>
+      )}
     </div>
   );
 }

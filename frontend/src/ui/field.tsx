@@ -26,7 +26,7 @@ export function Field(props: {
 }) {
   return (
     <div className="grid gap-1.5">
-      <div className="flex items-baseline justify-between gap-3">
+      <div className="flex min-h-5 items-baseline justify-between gap-3">
         <label
           htmlFor={props.id}
           className={props.leading ? 'wide text-base font-semibold sm:text-lg' : 'plate'}

@@ -66,3 +66,15 @@ export const MoonIcon = () => (
     <path d="M16.5 11.6A6.7 6.7 0 0 1 8.4 3.5a6.7 6.7 0 1 0 8.1 8.1Z" />
   </Icon>
 );
+
+export const PlanIcon = () => (
+  <Icon size={15}>
+    <path d="M3.5 16.5v-5h4v5zM7.5 16.5v-9h4.5v9zM12 16.5v-13h4.5v13z" />
+  </Icon>
+);
+
+export const VariationIcon = () => (
+  <Icon size={15}>
+    <path d="M3 10h3.4c4.2 0 3.6-5.5 7.6-5.5h2.8m0 0-2.4-2.4m2.4 2.4-2.4 2.4M9.2 13c.9 1.5 2 2.5 4.8 2.5h2.8m0 0-2.4-2.4m2.4 2.4-2.4 2.4" />
+  </Icon>
+);

@@ -105,7 +105,7 @@ class ScriptedInference(inference_service_pb2_grpc.InferenceServiceServicer):
         engine.manifest.name, engine.manifest.license = "composer", "Apache-2.0"
         engine.manifest.min_duration_seconds, engine.manifest.max_duration_seconds = 5, 600
         layers = {name: {"description": f"Decides {name}."} for name in LAYERS}
-        seeds = {"type": "object", "properties": layers}
+        seeds: Any = {"type": "object", "properties": layers}
         engine.manifest.options_schema.update(
             {"properties": {"tempo_bpm": {"type": "number"}, "seeds": seeds}}
         )

@@ -98,7 +98,8 @@ def test_a_plan_is_read_alone_or_as_the_composer_tells_it() -> None:
     assert (told.plan, told.prompt, told.seed, told.duration_s) == (PLAN, "rain", 3, 24.5)
     alone = plans.read_plan(PLAN)
     assert (alone.plan, alone.prompt, alone.seed) == (PLAN, "Rainy Night", None)
-    for odd in (None, 3, [], {}, {"plan": 3}, {"plan": {"title": "x"}}):
+    odds: list[Any] = [None, 3, [], {}, {"plan": 3}, {"plan": {"title": "x"}}]
+    for odd in odds:
         with pytest.raises(InvalidField):
             plans.read_plan(odd)
 

@@ -1,5 +1,6 @@
 import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import { fieldMessage, isCoveredBy } from '@/api/errors';
+import { useEngines } from '@/calls/use-engines';
 import { type Engine, Engine_State } from '@/gen/musicgen/api/inference/v1/inference_service_pb';
 import { Button } from '@/ui/button';
 import { ErrorNote } from '@/ui/error-note';
@@ -12,7 +13,6 @@ import { EngineOptions } from './engine-options';
 import { EXAMPLES } from './examples';
 import { LengthField } from './length-field';
 import { readOptions } from './options-schema';
-import { useEngines } from './use-engines';
 import { useSubmit } from './use-submit';
 
 const MAX_PROMPT = 2_000;

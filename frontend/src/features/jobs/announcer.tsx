@@ -3,9 +3,11 @@ import type { Job } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import { isEnded } from '@/watch/job-state';
 import { fractionOf, stateWord } from './job-words';
 
+const HEARD = ' heard';
+
 /**
- * Tells a screen reader what changed, and no more than that: a new state, and each
- * quarter of the way. The numbers on the cards themselves are silent.
+ * Tells a screen reader what changed, and no more than that: a new state, each
+ * quarter of the way, and that it can be heard. The numbers on the cards themselves are silent.
  */
 export function Announcer(props: { jobs: readonly Job[]; ready: boolean }) {
   const said = useRef<Map<string, string> | null>(null);
@@ -17,7 +19,8 @@ export function Announcer(props: { jobs: readonly Job[]; ready: boolean }) {
     said.current = now;
     if (before === null) return; // what was there before the page was is no news
     const news = props.jobs.filter((job) => before.get(job.jobId) !== now.get(job.jobId));
-    if (news.length > 0) setText(news.map(sentence).join('. '));
+    const telling = (job: Job) => sentence(job, before.get(job.jobId) ?? '');
+    if (news.length > 0) setText(news.map(telling).join('. '));
   }, [props.jobs, props.ready]);
   return (
     <p aria-live="polite" className="sr-only" data-testid="announcer">
@@ -27,16 +30,18 @@ export function Announcer(props: { jobs: readonly Job[]; ready: boolean }) {
 }
 
 function milestone(job: Job): string {
-  return isEnded(job) ? stateWord(job) : `${stateWord(job)} ${quarter(job)}`;
+  if (isEnded(job)) return stateWord(job);
+  return `${stateWord(job)} ${quarter(job)}${job.previews.length > 0 ? HEARD : ''}`;
 }
 
 function quarter(job: Job): number {
   return Math.floor((fractionOf(job) ?? 0) * 4) * 25;
 }
 
-function sentence(job: Job): string {
+function sentence(job: Job, before: string): string {
   const name = job.spec?.kind.case === 'loop' ? 'Loop' : 'Track';
   const percent = quarter(job);
+  if (milestone(job).endsWith(HEARD) && !before.endsWith(HEARD)) return `${name}: can be heard`;
   return isEnded(job) || percent === 0
     ? `${name}: ${stateWord(job)}`
     : `${name}: ${percent} percent`;

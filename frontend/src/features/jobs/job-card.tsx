@@ -1,4 +1,5 @@
 import { memo, type ReactNode } from 'react';
+import { readJobError } from '@/api/errors';
 import { type Job, Job_State } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import { Button } from '@/ui/button';
 import { ErrorNote } from '@/ui/error-note';
@@ -14,6 +15,8 @@ export interface JobSlots {
   readonly track: (trackId: string, whenMissing: ReactNode) => ReactNode;
   /** A track's title, in a line of text. */
   readonly trackTitle: (trackId: string) => ReactNode;
+  /** What can be heard of it while it is at work. */
+  readonly preview: (job: Job) => ReactNode;
 }
 
 /** One job, from the moment it was accepted to what came of it. */
@@ -39,14 +42,20 @@ export const JobCard = memo(function JobCard(props: {
           <div key={trackId}>{slots.track(trackId, <ClearButton actions={actions} />)}</div>
         ))
       ) : (
-        <JobHead job={job} title={<JobTitle job={job} slots={slots} />} />
+        <JobHead job={job} slots={slots} />
       )}
-      {!isEnded(job) && <JobProgress job={job} actions={actions} />}
+      {!isEnded(job) && (
+        <>
+          <JobProgress job={job} actions={actions} />
+          {slots.preview(job)}
+        </>
+      )}
       {job.state === Job_State.FAILED && (
         <ErrorNote
           message={job.error?.message || 'The work failed.'}
           remedy={job.error?.remedy ?? ''}
         >
+          <Faults job={job} />
           {!props.retried && <RetryButton actions={actions}>Retry</RetryButton>}
           <ClearButton actions={actions} />
         </ErrorNote>
@@ -86,15 +95,37 @@ function ClearButton(props: { actions: JobActions }) {
   );
 }
 
-function JobHead(props: { job: Job; title: ReactNode }) {
+/** The fields of the request that made it fail, if it was they. */
+function Faults(props: { job: Job }) {
+  const faults = Object.entries(readJobError(props.job.error).fields);
+  if (faults.length === 0) return null;
+  return (
+    <ul data-testid="job-faults" className="basis-full">
+      {faults.map(([path, fault]) => (
+        <li key={path}>
+          <span className="text-muted">{path}:</span> {fault}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function JobHead(props: { job: Job; slots: JobSlots }) {
   const asked = askedWords(props.job);
+  const kind = props.job.spec?.kind;
+  const parent = kind?.case === 'generate' ? kind.value.parentTrackId : '';
   return (
     <div className="flex items-start justify-between gap-4">
       <div className="min-w-0">
         <h3 dir="auto" className="line-clamp-2 text-left leading-snug font-semibold wrap-anywhere">
-          {props.title}
+          <JobTitle job={props.job} slots={props.slots} />
         </h3>
         {asked !== '' && <p className="figures mt-0.5 text-sm text-muted">{asked}</p>}
+        {parent !== '' && (
+          <p data-testid="job-lineage" className="text-sm text-muted">
+            Variation of <span className="text-ink">{props.slots.trackTitle(parent)}</span>
+          </p>
+        )}
       </div>
       <span data-testid="job-state" className="plate shrink-0 pt-1 text-muted">
         {stateWord(props.job)}

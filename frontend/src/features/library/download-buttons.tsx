@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import { useCreateJob } from '@/calls/use-create-job';
 import { AudioFormat } from '@/gen/musicgen/api/audio/v1/audio_pb';
 import { type Job, Job_State } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import type { Track } from '@/gen/musicgen/api/library/v1/track_pb';
@@ -11,7 +12,6 @@ import { useJobsView } from '@/watch/react';
 import { useDownloads } from './download-context';
 import { newestExport } from './downloads';
 import { MidiLink, Stems } from './track-files';
-import { useCreateJob } from './use-create-job';
 
 const FORMATS = [
   { format: AudioFormat.FLAC, name: 'FLAC' },

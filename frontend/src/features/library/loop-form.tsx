@@ -1,11 +1,11 @@
 import { type FormEvent, useState } from 'react';
 import { type ApiError, fieldMessage, localFieldError } from '@/api/errors';
+import { useCreateJob } from '@/calls/use-create-job';
 import type { Track } from '@/gen/musicgen/api/library/v1/track_pb';
 import { Button } from '@/ui/button';
 import { ErrorNote } from '@/ui/error-note';
 import { controlClass, Field, fieldProps } from '@/ui/field';
 import { lengthWords } from '@/ui/time';
-import { useCreateJob } from './use-create-job';
 
 const PRESETS_SECONDS = [60, 600, 1_800, 3_600, 28_800, 36_000];
 const NOT_A_NUMBER = localFieldError(

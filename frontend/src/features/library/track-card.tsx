@@ -8,6 +8,7 @@ import { takeLostFocus } from '@/ui/focus';
 import { LoopIcon, TagIcon } from '@/ui/icons';
 import { useCallError } from '@/watch/use-call-error';
 import { DownloadButtons } from './download-buttons';
+import { Lineage } from './lineage';
 import { LoopForm } from './loop-form';
 import { TagForm } from './tag-form';
 import { useTrack, useTrackStore } from './track-context';
@@ -17,8 +18,18 @@ import { creditWords, durationOf, factWords } from './track-words';
 export interface TrackSlots {
   readonly player: (track: Track, durationSeconds: number) => ReactNode;
   readonly playButton: (track: Track, durationSeconds: number) => ReactNode;
+  /** What more can be done with a track, each behind a button of its own. */
+  readonly panels: (track: Track) => readonly TrackPanel[];
   /** A track was moved to the trash. */
   readonly onGone: (trackId: string) => void;
+}
+
+/** Something that opens below a track. */
+export interface TrackPanel {
+  readonly name: string;
+  readonly label: string;
+  readonly icon: ReactNode;
+  readonly body: (close: () => void) => ReactNode;
 }
 
 /** A track by id, with all that can be done with it. */
@@ -53,13 +64,13 @@ export function TrackTitle(props: { trackId: string }) {
 
 export function TrackCard(props: { track: Track; slots: TrackSlots; headless?: boolean }) {
   const { track, slots } = props;
-  const [open, setOpen] = useState<'tags' | 'loop' | null>(null);
-  const loopButton = useRef<HTMLButtonElement>(null);
-  const tagsButton = useRef<HTMLButtonElement>(null);
+  const [open, setOpen] = useState<string | null>(null);
+  const buttons = useRef(new Map<string, HTMLButtonElement | null>());
   const close = () => {
-    (open === 'loop' ? loopButton : tagsButton).current?.focus();
+    buttons.current.get(open ?? '')?.focus();
     setOpen(null);
   };
+  const panels = [...slots.panels(track), ...ownPanels(track)];
   return (
     <article
       data-testid="track-card"
@@ -67,33 +78,47 @@ export function TrackCard(props: { track: Track; slots: TrackSlots; headless?: b
       className="grid grid-cols-1 gap-3"
     >
       {props.headless !== true && <TrackHead track={track} />}
+      <Lineage track={track} />
       {slots.player(track, durationOf(track))}
       <div className="flex flex-wrap items-center gap-x-5 gap-y-2">
         <DownloadButtons track={track} />
         <div className="flex flex-wrap gap-1.5">
-          <Button
-            ref={loopButton}
-            data-testid="loop"
-            aria-expanded={open === 'loop'}
-            onClick={() => setOpen(open === 'loop' ? null : 'loop')}
-          >
-            <LoopIcon /> Loop it
-          </Button>
-          <Button
-            ref={tagsButton}
-            data-testid="edit-tags"
-            aria-expanded={open === 'tags'}
-            onClick={() => setOpen(open === 'tags' ? null : 'tags')}
-          >
-            <TagIcon /> Edit tags
-          </Button>
+          {panels.map(({ name, label, icon }) => (
+            <Button
+              key={name}
+              ref={(button) => {
+                buttons.current.set(name, button);
+              }}
+              data-testid={name}
+              aria-expanded={open === name}
+              onClick={() => setOpen(open === name ? null : name)}
+            >
+              {icon} {label}
+            </Button>
+          ))}
           <TrashButton track={track} onGone={slots.onGone} />
         </div>
       </div>
-      {open === 'loop' && <LoopForm track={track} onDone={close} />}
-      {open === 'tags' && <TagForm track={track} onDone={close} />}
+      {panels.find(({ name }) => name === open)?.body(close)}
     </article>
   );
+}
+
+function ownPanels(track: Track): TrackPanel[] {
+  return [
+    {
+      name: 'loop',
+      label: 'Loop it',
+      icon: <LoopIcon />,
+      body: (close) => <LoopForm track={track} onDone={close} />,
+    },
+    {
+      name: 'edit-tags',
+      label: 'Edit tags',
+      icon: <TagIcon />,
+      body: (close) => <TagForm track={track} onDone={close} />,
+    },
+  ];
 }
 
 function TrackHead(props: { track: Track }) {

@@ -28,6 +28,11 @@ export function factWords(track: Track): string {
   return [lengthWords(durationOf(track)), musicWords(track)].filter((one) => one !== '').join(', ');
 }
 
+/** Whether an engine made it, from a prompt or a plan; else it was made of other audio. */
+export function isGenerated(track: Track): boolean {
+  return typeof track.recipe?.engine === 'string';
+}
+
 /** A size as people say it: "3.2 MB". */
 export function sizeWords(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;

@@ -1,5 +1,5 @@
 import { createContext, type ReactNode, useContext, useSyncExternalStore } from 'react';
-import type { Deck, DeckState } from './deck';
+import { type Deck, type DeckState, IDLE } from './deck';
 
 const DeckContext = createContext<Deck | null>(null);
 
@@ -13,13 +13,11 @@ export function useDeck(): Deck {
   return deck;
 }
 
-const OFF: DeckState = { trackId: null, playing: false, positionSeconds: 0, problem: null };
-
-/** The deck as one track sees it: off while another one is on. */
-export function useDeckState(trackId: string): DeckState {
+/** The deck as one tape sees it: idle while another one is on. */
+export function useDeckState(tapeId: string): DeckState {
   const deck = useDeck();
   return useSyncExternalStore(
     (listener) => deck.subscribe(listener),
-    () => (deck.state.trackId === trackId ? deck.state : OFF),
+    () => (deck.state.tapeId === tapeId ? deck.state : IDLE),
   );
 }

@@ -1,115 +1,29 @@
 import { act, fireEvent, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { Deck, type Tape } from './deck';
+import { FakeAudio } from '@/testing/fake-audio';
+import { Deck } from './deck';
 import { DeckProvider } from './deck-context';
 import { columns, columnsPath, loadPeaks } from './peaks';
-import { PlayButton, Player } from './player';
+import { PlayButton } from './play-button';
+import { Player } from './player';
+import { PreviewPlayer } from './preview-player';
+import { type Tape, wholeTape } from './tape';
+import { TapeNeedle } from './tape-needle';
 
-const tape: Tape = {
-  trackId: 't1',
+const tape = wholeTape({
+  tapeId: 't1',
   src: '/v1/tracks/t1/audio',
   title: 'Rain',
   artist: 'Ada',
   durationSeconds: 100,
-};
-const other: Tape = { ...tape, trackId: 't2', src: '/v1/tracks/t2/audio', title: 'Sun' };
-
-/** An <audio> whose clock the test turns. */
-class FakeAudio extends EventTarget {
-  src = '';
-  preload = '';
-  currentTime = 0;
-  seeking = false;
-  playError: Error | null = null;
-
-  async play(): Promise<void> {
-    if (this.playError !== null) throw this.playError;
-    this.dispatchEvent(new Event('play'));
-  }
-
-  pause(): void {
-    this.dispatchEvent(new Event('pause'));
-  }
-
-  removeAttribute(): void {
-    this.src = '';
-  }
-
-  runTo(seconds: number): void {
-    this.currentTime = seconds;
-    this.dispatchEvent(new Event('timeupdate'));
-  }
-}
+});
+const other = wholeTape({ ...tape, tapeId: 't2', src: '/v1/tracks/t2/audio', title: 'Sun' });
 
 function newDeck(): { audio: FakeAudio; deck: Deck } {
   const audio = new FakeAudio();
-  return { audio, deck: new Deck(audio as unknown as HTMLAudioElement) };
+  return { audio, deck: new Deck(audio.element, new FakeAudio().element) };
 }
-
-describe('the deck', () => {
-  it('plays one track at a time and pauses the one that plays', () => {
-    const { audio, deck } = newDeck();
-    deck.toggle(tape);
-    expect(audio.src).toBe('/v1/tracks/t1/audio');
-    expect(deck.state).toMatchObject({ trackId: 't1', playing: true });
-    deck.toggle(tape);
-    expect(deck.state.playing).toBe(false);
-    deck.toggle(other);
-    expect(audio.src).toBe('/v1/tracks/t2/audio');
-    expect(deck.state).toMatchObject({ trackId: 't2', playing: true, positionSeconds: 0 });
-  });
-
-  it('follows the audio and returns to the start at the end', () => {
-    const { audio, deck } = newDeck();
-    deck.toggle(tape);
-    audio.runTo(12);
-    expect(deck.state.positionSeconds).toBe(12);
-    audio.dispatchEvent(new Event('ended'));
-    expect(deck.state).toMatchObject({ playing: false, positionSeconds: 0 });
-  });
-
-  it('seeks within the track only', () => {
-    const { audio, deck } = newDeck();
-    deck.seek(tape, 40);
-    expect(audio.currentTime).toBe(40);
-    deck.seek(tape, 400);
-    expect(audio.currentTime).toBe(100);
-    audio.seeking = true;
-    audio.runTo(3);
-    expect(deck.state.positionSeconds).toBe(100);
-  });
-
-  it('says when the audio cannot be played, and tries again', async () => {
-    const { audio, deck } = newDeck();
-    audio.playError = new Error('no');
-    deck.toggle(tape);
-    await vi.waitFor(() => expect(deck.state.problem).toContain('could not be played'));
-    audio.playError = null;
-    deck.toggle(tape);
-    expect(deck.state).toMatchObject({ playing: true, problem: null });
-    audio.dispatchEvent(new Event('error'));
-    expect(deck.state.problem).toContain('could not be loaded');
-  });
-
-  it('does not take an interrupted start for a problem', async () => {
-    const { audio, deck } = newDeck();
-    audio.playError = new DOMException('interrupted', 'AbortError');
-    deck.toggle(tape);
-    await Promise.resolve();
-    expect(deck.state.problem).toBeNull();
-  });
-
-  it('stops when its track is gone', () => {
-    const { audio, deck } = newDeck();
-    deck.toggle(tape);
-    deck.eject('t2');
-    expect(deck.state.trackId).toBe('t1');
-    deck.eject('t1');
-    expect(deck.state.trackId).toBeNull();
-    expect(audio.src).toBe('');
-  });
-});
 
 describe('the peaks', () => {
   it('become columns as high as their loudest part', () => {
@@ -211,11 +125,68 @@ describe('the player', () => {
     const { deck } = newDeck();
     render(
       <DeckProvider deck={deck}>
-        <Player tape={{ ...tape, trackId: 'bad' }} peaksUrl="/bad" />
+        <Player tape={{ ...tape, tapeId: 'bad' }} peaksUrl="/bad" />
         <PlayButton tape={other} />
       </DeckProvider>,
     );
     expect(await screen.findByText(/it still plays/)).toBeInTheDocument();
     expect(screen.getByTestId('row-play')).toHaveAccessibleName('Play Sun');
+  });
+});
+
+describe('the player of what is still being made', () => {
+  const made: Tape = {
+    ...tape,
+    tapeId: 'job-1',
+    whole: false,
+    stretches: [{ src: '/v1/artifacts/1/1/preview-0.flac', startSeconds: 0, durationSeconds: 20 }],
+  };
+
+  it('offers what is there, and says when it waits for more', async () => {
+    const { audio, deck } = newDeck();
+    const { rerender } = render(
+      <DeckProvider deck={deck}>
+        <PreviewPlayer tape={made} />
+      </DeckProvider>,
+    );
+    expect(screen.getByTestId('preview-status')).toHaveTextContent('Listen already');
+    expect(screen.getByTestId('preview-time')).toHaveTextContent('0:20 ready');
+    await userEvent.click(screen.getByRole('button', { name: 'Play Rain' }));
+    act(() => audio.runTo(8));
+    expect(screen.getByTestId('preview-time')).toHaveTextContent('0:08 / 1:40, 0:20 ready');
+    const slider = screen.getByRole('slider', { name: 'Position in Rain' });
+    expect(slider).toHaveAttribute('aria-valuetext', '0:08 of 1:40, 0:20 can be heard');
+    fireEvent.keyDown(slider, { key: 'End' });
+    expect(deck.state.positionSeconds).toBe(20);
+    expect(screen.getByTestId('preview-status')).toHaveTextContent('Waiting for more…');
+    rerender(
+      <DeckProvider deck={deck}>
+        <PreviewPlayer tape={{ ...made, stretches: [] }} />
+      </DeckProvider>,
+    );
+    expect(screen.getByTestId('preview-time')).toHaveTextContent('0:20 ready');
+  });
+
+  it('is not there before there is something to hear', () => {
+    const { deck } = newDeck();
+    render(
+      <DeckProvider deck={deck}>
+        <PreviewPlayer tape={{ ...made, stretches: [] }} />
+      </DeckProvider>,
+    );
+    expect(screen.queryByTestId('preview')).toBeNull();
+  });
+
+  it('shows where a tape plays as a needle over a picture', () => {
+    const { audio, deck } = newDeck();
+    render(
+      <DeckProvider deck={deck}>
+        <TapeNeedle tapeId="t1" seconds={80} />
+      </DeckProvider>,
+    );
+    expect(screen.queryByTestId('tape-needle')).toBeNull();
+    act(() => deck.toggle(tape));
+    act(() => audio.runTo(20));
+    expect(screen.getByTestId('tape-needle')).toHaveStyle({ left: '25%' });
   });
 });

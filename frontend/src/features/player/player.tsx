@@ -1,14 +1,14 @@
-import { PauseIcon, PlayIcon } from '@/ui/icons';
 import { clock } from '@/ui/time';
-import type { Tape } from './deck';
 import { useDeck, useDeckState } from './deck-context';
+import { PlayButton } from './play-button';
+import type { Tape } from './tape';
 import { Waveform } from './waveform';
 
-/** Plays one track: button, waveform, time. */
+/** Plays one finished track: button, waveform, time. */
 export function Player(props: { tape: Tape; peaksUrl: string }) {
   const { tape } = props;
   const deck = useDeck();
-  const state = useDeckState(tape.trackId);
+  const state = useDeckState(tape.tapeId);
   return (
     <div className="grid grid-cols-1 gap-2">
       <div className="grid grid-cols-[auto_minmax(0,1fr)] items-center gap-3">
@@ -31,26 +31,5 @@ export function Player(props: { tape: Tape; peaksUrl: string }) {
         </span>
       </p>
     </div>
-  );
-}
-
-/** The play button alone, for a row of a list. */
-export function PlayButton(props: { tape: Tape; large?: boolean }) {
-  const { tape, large = false } = props;
-  const deck = useDeck();
-  const { playing, problem } = useDeckState(tape.trackId);
-  const rest = problem === null ? 'border-line text-ink hover:border-edge' : 'border-bad text-bad';
-  const look = playing ? 'border-accent bg-accent text-on-accent' : `bg-well ${rest}`;
-  return (
-    <button
-      type="button"
-      data-testid={large ? 'play' : 'row-play'}
-      title={problem ?? undefined}
-      aria-label={`${playing ? 'Pause' : 'Play'} ${tape.title}`}
-      className={`grid place-items-center rounded-full border transition-colors ${look} ${large ? 'size-12' : 'size-9'}`}
-      onClick={() => deck.toggle(tape)}
-    >
-      {playing ? <PauseIcon size={large ? 22 : 17} /> : <PlayIcon size={large ? 22 : 17} />}
-    </button>
   );
 }

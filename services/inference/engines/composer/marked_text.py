@@ -11,7 +11,8 @@ T = TypeVar("T")
 
 _NEGATION = re.compile(
     r"\b(?:no|without|minus|zero|sans|not|never|free of|(?:don't|do not|dont) (?:want|use|add)"
-    r"|avoid|exclude|excluding|skip|leave out|drop the|remove|any but|except)\b"
+    r"|avoid|exclude|excluding|skip|leave out|drop the|remove|any but|except|instead of"
+    r"|rather than)\b"
 )
 _NEGATION_ENDS = re.compile(
     r"[.,;:!?()\n]|\b(?:but|with|only|just|plus|instead|then|in|at|please|for)\b"

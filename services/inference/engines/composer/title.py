@@ -38,6 +38,9 @@ _NOUNS = {
 }
 _NOUNS |= {
     "study": ("Open Notebook", "Library Hours", "Desk Light", "Margin Notes", "Third Chapter"),
+    "reggae": ("Mango Street", "Easy Sunday", "Salt Air", "Slow Ferry", "Tin Roof"),
+    "latin": ("Plaza", "Red Dress", "Corner of Sol", "Long Table", "Noche Clara"),
+    "funk": ("Loose Change", "Back Pocket", "Roller Rink", "Sharp Suit", "Soul Kitchen"),
     "dnb": ("Undertow", "Fast Water", "Night Bus", "Pressure Drop", "Cloud Runner"),
     "bossa": ("Ipanema Rain", "Sand and Salt", "Blue Shutters", "Two Coffees", "Veranda"),
     "sleep": ("Soft Descent", "Pillow", "Far Shore", "Slow Tide", "Moonlit Room"),

@@ -25,6 +25,8 @@ _RHYTHMS: dict[str, tuple[str, ...]] = {
     "reese": ("R.........R.....", "R.....r...R...f.", "R..............."),
     "dnb_roll": ("R..r..R...r.R.r.", "R.R...r.R..r..f."),
     "bossa": ("R.....f.f.....R.", "R.....f.f.....a."),
+    "one_drop": ("R.....r.f...r...", "..R...r.R..f..o.", "R..r....f.r...a."),
+    "tumbao": ("R.....f.....R...", "R.....f.....a...", "R..f..f.....R..."),
     "eight08": ("R......R..R.....", "R.........R..o..", "R.....R........."),
 }
 """Style → bars: R root, r softer root, f fifth, o octave, a approach to the next chord."""
@@ -45,7 +47,17 @@ def write_bass(scene: Scene) -> list[Event]:
     choices = _RHYTHMS[style]
     main, other = pick(scene.rng, choices), pick(scene.rng, choices)
     level = 0.6 + 0.35 * scene.section.energy
-    steady = ("offbeat", "rumble", "eighths", "gallop", "octaves", "reese", "dnb_roll", "bossa")
+    steady = (
+        "offbeat",
+        "rumble",
+        "eighths",
+        "gallop",
+        "octaves",
+        "reese",
+        "dnb_roll",
+        "bossa",
+        "tumbao",
+    )
     calm = scene.section.kind in ("intro", "break", "outro") and style not in steady
     events: list[Event] = []
     for bar in range(scene.section.bars):
@@ -66,7 +78,7 @@ def write_bass(scene: Scene) -> list[Event]:
     return events
 
 
-_LEGATO = ("eight08", "roots", "laidback", "reese", "bossa")
+_LEGATO = ("eight08", "roots", "laidback", "reese", "bossa", "one_drop", "tumbao")
 
 
 def _with_approach(rhythm: str, scene: Scene) -> str:

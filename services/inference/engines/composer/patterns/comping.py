@@ -18,10 +18,21 @@ _RHYTHMS: dict[str, tuple[str, ...]] = {
     "strum": ("X...x.x..x.xx.x.", "X...x.xx.xx.x.x.", "X..xx.x..x.xx.xx"),
     "bossa": ("X..x..x...x..x..", "..x..x..X..x..x.", "X..x...x..x..x.."),
     "power": ("X.x.x.x.X.x.x.x.", "X..X..X.X..X..X.", "X.......X.x.x.x."),
+    "skank": ("..X...X...X...X.", "..X...X...X.x.X."),
+    "montuno": ("X.xx.x.xX.xx.x.x", "x.Xx.Xx.x.Xx.Xx."),
+    "scratch": ("..xx.xX..xx.x.X.", "X.xx..x.x.xx..x.", "..x.xxX...xxx.X."),
     "ostinato": ("XoxoXoxoXoxoXoxo", "XooxooxoXooxooxo", "X.xoX.xoX.xoX.xo"),
 }
 _LEVELS = {"X": 1.0, "x": 0.78, "o": 0.55}
-_STACCATO = {"stabs": 0.3, "offbeat": 0.4, "ostinato": 0.2, "power": 0.85}
+_STACCATO = {
+    "stabs": 0.3,
+    "offbeat": 0.4,
+    "ostinato": 0.2,
+    "power": 0.85,
+    "skank": 0.22,
+    "montuno": 0.4,
+    "scratch": 0.16,
+}
 
 
 COMPINGS = (*_RHYTHMS, "block", "swell", "rolled", "broken", "fingerpick")

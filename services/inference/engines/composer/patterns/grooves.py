@@ -142,6 +142,42 @@ GROOVES: dict[str, dict[str, str]] = {
         "brush": "xoooxoooxoooxooo",
         "pedal_hat": "....o.......o...",
     },
+    "one_drop": {
+        "kick": "........X.......",
+        "rim": "........X.......",
+        "snare": "..............?.",
+        "hat": "x.o?x.o.x.o?x.o.",
+    },
+    "steppers": {
+        "kick": "X...X...X...X...",
+        "rim": "........X....?..",
+        "hat": "..x...x...x...x.",
+        "shaker": "o.o.o.o.o.o.o.o.",
+    },
+    "clave": {
+        "kick": "x.....x.x.....x.",
+        "rim": "X..X..X...X.X...",
+        "shaker": "xoxoxoxoxoxoxoxo",
+        "tom": "..o...xx..o...xx",
+    },
+    "cascara": {
+        "kick": "X.....x.....x...",
+        "rim": "X.x.xx.xX.x.xx.x",
+        "pedal_hat": "....o.......o...",
+        "tom": "..o...xx......xx",
+    },
+    "tight_funk": {
+        "kick": "X.x.......X..x..",
+        "snare": "....X..o.o..X..?",
+        "hat": "XoxoXoxoXoxoXoxo",
+        "open_hat": "..............?.",
+    },
+    "disco": {
+        "kick": "X...X...X...X...",
+        "snare": "....X.......X...",
+        "open_hat": "..X...X...X...X.",
+        "hat": "x..xx..xx..xx..x",
+    },
     "chip": {
         "kick": "X.......X.x.....",
         "snare": "....X.......X...",

@@ -1,0 +1,435 @@
+import { create, type JsonObject } from '@bufbuild/protobuf';
+import { Code } from '@connectrpc/connect';
+import { act, fireEvent, screen, waitFor, within } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ErrorReason } from '@/gen/musicgen/api/errors/v1/error_reason_pb';
+import type { GenerateSpec } from '@/gen/musicgen/api/inference/v1/inference_service_pb';
+import { JobSpecSchema } from '@/gen/musicgen/api/jobs/v1/job_pb';
+import { FakeAudio } from '@/testing/fake-audio';
+import { studioError } from '@/testing/memory-errors';
+import { createMemoryStudio, type MemoryStudio } from '@/testing/memory-studio';
+import { closePages, happen, openPage } from '@/testing/open-page';
+import { sampleRecipe } from '@/testing/sample-recipe';
+
+let memory: MemoryStudio;
+let audio: FakeAudio;
+let spare: FakeAudio;
+
+const open = () =>
+  openPage(memory, { audio: audio.element, spareAudio: spare.element, saveFile: () => {} });
+
+/** Asks for a piece as another page would, and lets the work on it begin. */
+async function begin(prompt = 'rain', durationSeconds = 100): Promise<string> {
+  const kind = { case: 'generate' as const, value: { parameters: { prompt, durationSeconds } } };
+  const spec = create(JobSpecSchema, { kind });
+  await memory.jobs.service().createJob?.({ spec, requestId: '' } as never, {} as never);
+  const jobId = memory.jobs.jobs.at(-1)?.jobId ?? '';
+  await happen(() => memory.jobs.start(jobId));
+  return jobId;
+}
+
+/** Opens the row of a track that the composer made. */
+async function openTrack(part: object = {}) {
+  memory.library.add({ trackId: 't1', title: 'Rainy Night', recipe: sampleRecipe(), ...part });
+  await open();
+  await userEvent.click((await screen.findAllByTestId('row-open'))[0] as HTMLElement);
+  return within(await screen.findByTestId('track-card'));
+}
+
+function asked(index = -1): GenerateSpec {
+  const kind = memory.jobs.jobs.at(index)?.spec?.kind;
+  if (kind?.case !== 'generate') throw new Error('nothing to generate');
+  return kind.value;
+}
+
+const planAsked = (index = -1) => asked(index).parameters?.options?.plan as JsonObject;
+
+beforeEach(() => {
+  memory = createMemoryStudio();
+  audio = new FakeAudio();
+  spare = new FakeAudio();
+  vi.stubGlobal(
+    'fetch',
+    vi.fn(async () => new Response('{"frames_per_peak":100,"peaks":[[-0.5,0.5],[-1,1]]}')),
+  );
+});
+
+afterEach(() => {
+  closePages();
+  vi.unstubAllGlobals();
+});
+
+describe('a piece that is being made', () => {
+  it('can be heard as soon as there is something, waits for more, and becomes the track', async () => {
+    await open();
+    const jobId = await begin();
+    const card = within(await screen.findByTestId('job-card'));
+    expect(card.queryByTestId('preview')).toBeNull();
+    await happen(() => memory.jobs.preview(jobId, 10));
+    expect(card.getByTestId('preview-status')).toHaveTextContent('Listen already');
+    expect(screen.getByTestId('announcer')).toHaveTextContent('Track: can be heard');
+    await userEvent.click(card.getByRole('button', { name: 'Play rain' }));
+    expect(audio.src).toBe(`/v1/artifacts/${jobId}/1/preview-0.flac`);
+    act(() => audio.runTo(4));
+    expect(card.getByTestId('preview-time')).toHaveTextContent('0:04 / 1:40, 0:10 ready');
+    act(() => audio.end(10));
+    expect(card.getByTestId('preview-status')).toHaveTextContent('Waiting for more…');
+    await happen(() => memory.jobs.preview(jobId, 10));
+    expect(card.getByTestId('preview-status')).toBeEmptyDOMElement();
+    expect(audio.src).toContain('preview-1');
+    act(() => audio.runTo(3));
+
+    memory.library.add({ trackId: 't1', title: 'Rainy Night' }, 100);
+    await happen(() => memory.jobs.succeed(jobId, { trackIds: ['t1'] }));
+    expect(await card.findByRole('button', { name: 'Pause Rainy Night' })).toBeInTheDocument();
+    expect(card.getByTestId('time')).toHaveTextContent('0:13 / 1:40');
+    expect(card.getByTestId('play')).toHaveFocus();
+    expect(spare.src).toBe('/v1/tracks/t1/audio');
+    act(() => spare.arrive());
+    act(() => audio.runTo(3.7));
+    expect([audio.paused, spare.paused]).toEqual([true, false]);
+    act(() => spare.runTo(14));
+    expect(card.getByTestId('time')).toHaveTextContent('0:14 / 1:40');
+  });
+
+  it('alarms nobody when its previews are gone, and is silent when it is cancelled', async () => {
+    const { studio } = await open();
+    const jobId = await begin();
+    await happen(() => memory.jobs.preview(jobId, 10));
+    await userEvent.click(await screen.findByTestId('preview-play'));
+    act(() => audio.fail());
+    expect(screen.getByTestId('preview-status')).toHaveTextContent('Waiting for more…');
+    expect(screen.queryByRole('alert')).toBeNull();
+    await happen(() => memory.jobs.requeue(jobId, { message: 'The engine crashed.' }));
+    expect(screen.getByTestId('preview')).toBeInTheDocument();
+    await happen(() => memory.jobs.fail(jobId, { message: 'No.' }));
+    expect(studio.deck.state.tapeId).toBeNull();
+    expect(screen.queryByTestId('preview')).toBeNull();
+  });
+
+  it('goes on when it comes to an end before the track is fetched', async () => {
+    const { studio } = await open();
+    const jobId = await begin();
+    await happen(() => memory.jobs.preview(jobId, 10));
+    await userEvent.click(await screen.findByTestId('preview-play'));
+    act(() => audio.end(10));
+    await happen(() => memory.jobs.succeed(jobId, { trackIds: ['gone'] }));
+    await waitFor(() => expect(studio.deck.state.tapeId).toBeNull());
+  });
+});
+
+describe('the plan of a track', () => {
+  it('is shown: what was understood, the sections, and the decisions', async () => {
+    const track = await openTrack();
+    await userEvent.click(track.getByTestId('plan'));
+    const panel = within(track.getByTestId('plan-panel'));
+    expect(panel.getByTestId('understood')).toHaveTextContent('82 bpmlofiwarmrain');
+    expect(panel.getByTestId('ignored')).toHaveTextContent('unicorns');
+    expect(panel.getByTestId('corrected')).toHaveTextContent('“rany” as rainy');
+    expect(panel.getByText('A dorian')).toBeInTheDocument();
+    expect(panel.getByText('Electric guitar')).toBeInTheDocument();
+    const sections = panel.getAllByTestId('plan-section');
+    expect(sections).toHaveLength(5);
+    expect(sections[2]).toHaveAccessibleName(
+      'Chorus, 8 bars, energy 73 %, playing: drums, bass, chords, pad, melody',
+    );
+    await userEvent.click(sections[0] as HTMLElement);
+    expect(panel.getByTestId('section-details')).toHaveTextContent(
+      'Introbars 1–4 (4 bars), 0:00–0:11, energy 40 %Chords, Pad; Drums, Bass from the middle on',
+    );
+    fireEvent.keyDown(sections[0] as HTMLElement, { key: 'ArrowRight' });
+    expect(sections[1]).toHaveFocus();
+    expect(sections[1]).toHaveAttribute('aria-pressed', 'true');
+    await userEvent.click(panel.getByTestId('play-from'));
+    expect(audio.currentTime).toBeCloseTo((4 * 4 * 60) / 82, 3);
+    expect(panel.getByTestId('tape-needle')).toBeInTheDocument();
+    await userEvent.click(panel.getByRole('button', { name: 'Close' }));
+    expect(track.getByTestId('plan')).toHaveFocus();
+  });
+
+  it('is not offered where there is none', async () => {
+    memory.library.add({ trackId: 'loop', title: 'Loop', recipe: { kind: 'loop' } });
+    const decisions = { understood: { moods: ['calm'] }, ignored: [], plan: 3 };
+    const half = await openTrack({ recipe: { engine: 'composer', seed: 1, decisions } });
+    expect(half.queryByTestId('variation')).toBeNull();
+    await userEvent.click(half.getByTestId('plan'));
+    expect(half.getByTestId('understood')).toHaveTextContent('calm');
+    expect(half.queryByTestId('edit-plan')).toBeNull();
+    const rows = screen.getAllByTestId('row-open');
+    await userEvent.click(rows[0] as HTMLElement);
+    await userEvent.click(rows[1] as HTMLElement);
+    const other = within(await screen.findByTestId('track-card'));
+    expect(other.queryByTestId('plan')).toBeNull();
+  });
+
+  it('is copied and downloaded for those who script', async () => {
+    const track = await openTrack();
+    await userEvent.click(track.getByTestId('plan'));
+    const user = userEvent.setup();
+    await user.click(track.getByTestId('copy-plan'));
+    expect(await track.findByText('Copied.')).toBeInTheDocument();
+    const told = JSON.parse(await navigator.clipboard.readText()) as JsonObject;
+    expect(told).toMatchObject({ seed: 7, plan: { tempo_bpm: 82, bars: 29 } });
+    await user.click(track.getByTestId('download-plan'));
+  });
+
+  it('is edited, and another track is made of it', async () => {
+    const track = await openTrack();
+    const user = userEvent.setup();
+    await user.click(track.getByTestId('plan'));
+    await user.click(track.getByTestId('edit-plan'));
+    const form = within(track.getByTestId('plan-editor'));
+    expect(form.getByTestId('plan-length')).toHaveTextContent('1 min 30 s 29 bars');
+    await user.clear(form.getByTestId('plan-tempo'));
+    await user.type(form.getByTestId('plan-tempo'), '96');
+    expect(form.getByTestId('plan-length')).toHaveTextContent('1 min 18 s 29 bars, then 5.1 s');
+    await user.selectOptions(form.getByTestId('plan-tonic'), 'D');
+    await user.selectOptions(form.getByTestId('plan-mode'), 'minor');
+    expect(form.getByTestId('chord-A-0')).toHaveDisplayValue('1 · Dm9');
+    await user.selectOptions(form.getByTestId('chord-A-1'), '6');
+    await user.selectOptions(form.getByTestId('plan-texture'), 'Vinyl');
+    await user.selectOptions(form.getByTestId('instrument-lead'), 'Flute');
+    await user.selectOptions(form.getByTestId('pattern-drums'), 'Dusty');
+    await user.click(form.getByTestId('remove-pad'));
+    await user.click(form.getByTestId('add-arp'));
+    fireEvent.change(form.getByTestId('plan-swing'), { target: { value: '0.3' } });
+
+    await user.click(form.getAllByTestId('plan-section')[2] as HTMLElement);
+    await user.click(form.getByTestId('section-duplicate'));
+    expect(form.getAllByTestId('plan-section')).toHaveLength(6);
+    expect(form.getByTestId('section-form')).toHaveTextContent('Chorus 2 section 4 of 6');
+    await user.clear(form.getByTestId('section-bars'));
+    await user.type(form.getByTestId('section-bars'), '4');
+    fireEvent.change(form.getByTestId('section-energy'), { target: { value: '0.9' } });
+    await user.click(form.getByRole('button', { name: 'Drums' }));
+    await user.click(form.getByRole('button', { name: 'Bass only from the middle on' }));
+    await user.click(form.getByTestId('section-later'));
+    await user.click(form.getByRole('button', { name: 'Melody, Intro: rests' }));
+    await user.click(form.getByTestId('section-remove'));
+    await user.click(form.getByTestId('make-version'));
+
+    await waitFor(() => expect(memory.jobs.jobs).toHaveLength(1));
+    expect(asked()).toMatchObject({ engine: 'composer', parentTrackId: 't1' });
+    expect(asked().parameters).toMatchObject({ seed: 7, prompt: sampleRecipe().prompt });
+    expect(planAsked()).toMatchObject({
+      title: 'Rainy Night',
+      tempo_bpm: 96,
+      key: 'D minor',
+      texture: 'vinyl',
+      swing: 0.3,
+      ring_frames: 225_878,
+      parts: { lead: 'flute', arp: 'piano' },
+      styles: { groove: 'dusty', arp: 'up' },
+      words: 'b4f7259dd5cbf2a6',
+    });
+    expect((planAsked().parts as JsonObject).pad).toBeUndefined();
+    const sections = planAsked().sections as JsonObject[];
+    expect(sections.map(({ kind, bars }) => [kind, bars])).toEqual([
+      ['A', 8],
+      ['B', 8],
+      ['A', 4],
+      ['B', 4],
+      ['outro', 5],
+    ]);
+    expect(sections[3]).toMatchObject({
+      start_bar: 20,
+      energy: 0.9,
+      parts: ['bass', 'chords', 'arp', 'lead'],
+      late: ['bass'],
+    });
+    expect(form.getByTestId('made')).toHaveTextContent('It is being made.');
+    const card = within(await screen.findByTestId('job-card'));
+    expect(card.getByTestId('job-lineage')).toHaveTextContent('Variation of Rainy Night');
+    await user.click(form.getByTestId('show-made'));
+    expect(card.getByTestId('cancel')).toHaveFocus();
+    await user.click(form.getByTestId('plan-reset'));
+    expect(form.getByTestId('plan-tempo')).toHaveValue('82');
+    await user.click(form.getByTestId('plan-stop'));
+    expect(track.getByTestId('edit-plan')).toHaveFocus();
+  });
+
+  it('shows what is wrong at its field, whether it is refused or fails later', async () => {
+    const track = await openTrack();
+    const user = userEvent.setup();
+    await user.click(track.getByTestId('plan'));
+    await user.click(track.getByTestId('edit-plan'));
+    const form = within(track.getByTestId('plan-editor'));
+    await user.clear(form.getByTestId('plan-tempo'));
+    await user.click(form.getByTestId('make-version'));
+    expect(form.getByTestId('field-error')).toHaveTextContent('Write a number.');
+    expect(form.getByTestId('plan-tempo')).toHaveFocus();
+    expect(memory.jobs.jobs).toHaveLength(0);
+    await user.type(form.getByTestId('plan-tempo'), '500');
+    expect(form.queryByTestId('field-error')).toBeNull();
+
+    await user.click(form.getByTestId('make-version'));
+    await waitFor(() => expect(memory.jobs.jobs).toHaveLength(1));
+    const jobId = memory.jobs.jobs[0]?.jobId ?? '';
+    await happen(() =>
+      memory.jobs.fail(jobId, {
+        reason: ErrorReason.INVALID_FIELD,
+        message: 'The plan can’t be used.',
+        remedy: 'Correct the fields named.',
+        metadata: {
+          'field:options.plan.tempo_bpm': 'Must lie between 40 and 220.',
+          'field:options.plan.sections[2].bars': 'Must lie between 1 and 1000.',
+        },
+      }),
+    );
+    expect(form.getByTestId('plan-tempo')).toHaveAttribute('aria-invalid', 'true');
+    expect(form.getByText('Must lie between 40 and 220.')).toBeInTheDocument();
+    expect(form.getAllByTestId('plan-section')[2]).toHaveAttribute('data-faulty', 'true');
+    expect(form.getByText('Must lie between 1 and 1000.')).toBeInTheDocument();
+    expect(form.getByTestId('section-bars')).toHaveFocus();
+    expect(screen.getByTestId('job-faults')).toHaveTextContent('options.plan.tempo_bpm');
+    await user.clear(form.getByTestId('plan-tempo'));
+    await user.type(form.getByTestId('plan-tempo'), '100');
+    expect(form.queryByText('Must lie between 40 and 220.')).toBeNull();
+
+    const fields = {
+      'spec.generate.parameters.duration_seconds': 'is 700; composer makes 5 to 600 s',
+      'spec.generate.parameters.prompt': 'is empty',
+    };
+    const refusal = studioError(Code.InvalidArgument, 'INVALID_FIELD', 'No.', '', fields);
+    memory.jobs.failNext.set('createJob', refusal);
+    await user.click(form.getByTestId('make-version'));
+    expect(await form.findByText('It is 700; composer makes 5 to 600 s.')).toBeInTheDocument();
+    expect(form.getByTestId('remedy')).toHaveTextContent('prompt: It is empty.');
+
+    const full = studioError(Code.ResourceExhausted, 'QUEUE_FULL', 'Too much work.', 'Wait.');
+    memory.jobs.failNext.set('createJob', full);
+    await user.click(form.getByTestId('make-version'));
+    expect(await form.findByText('Too much work.')).toBeInTheDocument();
+  });
+
+  it('knows no swing in an uneven metre, and says when it gets too long', async () => {
+    const track = await openTrack();
+    const user = userEvent.setup();
+    await user.click(track.getByTestId('plan'));
+    await user.click(track.getByTestId('edit-plan'));
+    let form = within(track.getByTestId('plan-editor'));
+    await user.selectOptions(form.getByTestId('plan-metre'), '7/8');
+    expect(form.getByTestId('plan-swing')).toBeDisabled();
+    expect(form.getByText('none in 7/8')).toBeInTheDocument();
+    await user.selectOptions(form.getByTestId('plan-metre'), '4/4');
+    expect(form.getByTestId('plan-swing')).toHaveAttribute('aria-valuetext', '23 %');
+    await user.clear(form.getByTestId('section-bars'));
+    await user.type(form.getByTestId('section-bars'), '400');
+    expect(form.getByTestId('plan-length')).toHaveTextContent('The composer makes 5 s to 10 min.');
+    await user.click(form.getByTestId('plan-stop'));
+    await user.click(track.getByRole('button', { name: 'Close' }));
+    await user.click(track.getByTestId('plan'));
+    expect(track.getByTestId('edit-plan')).toHaveTextContent('Go on editing');
+    await user.click(track.getByTestId('edit-plan'));
+    form = within(track.getByTestId('plan-editor'));
+    expect(form.getByTestId('section-bars')).toHaveValue('400');
+    fireEvent.change(form.getByTestId('plan-energy'), { target: { value: '1' } });
+    fireEvent.change(form.getByTestId('plan-energy'), { target: { value: '0.3' } });
+    await user.clear(form.getByTestId('section-bars'));
+    await user.type(form.getByTestId('section-bars'), '4');
+    await user.click(form.getByTestId('plan-reset'));
+    expect(form.getByTestId('plan-reset')).toHaveAttribute('aria-disabled', 'true');
+  });
+});
+
+describe('a variation of a track', () => {
+  it('is asked for by a preset: same plan, prompt and seed, another melody', async () => {
+    const track = await openTrack();
+    const user = userEvent.setup();
+    await user.click(track.getByTestId('variation'));
+    const form = within(track.getByTestId('variation-form'));
+    expect(await form.findByTestId('preset-melody')).toHaveAttribute('aria-pressed', 'true');
+    expect(form.queryByTestId('layer-arp')).toBeNull();
+    expect(form.queryByTestId('layer-plan')).toBeNull();
+    await user.click(form.getByTestId('make-variation'));
+    await waitFor(() => expect(memory.jobs.jobs).toHaveLength(1));
+    expect(asked()).toMatchObject({ engine: 'composer', parentTrackId: 't1' });
+    const { parameters } = asked();
+    expect(parameters).toMatchObject({ seed: 7, durationSeconds: 90 });
+    expect(Object.keys(parameters?.options?.seeds as JsonObject)).toEqual(['lead']);
+    const decided = (sampleRecipe().decisions as JsonObject).plan as JsonObject;
+    expect(planAsked()).toEqual({ ...decided, title: 'Rainy Night (new melody)' });
+    expect(form.getByTestId('made')).toHaveTextContent('It is being made.');
+    const jobId = memory.jobs.jobs[0]?.jobId ?? '';
+    memory.library.add({
+      trackId: 't2',
+      title: 'New',
+      parentTrackId: 't1',
+      recipe: sampleRecipe(),
+    });
+    await happen(() => memory.jobs.start(jobId));
+    await happen(() => memory.jobs.succeed(jobId, { trackIds: ['t2'] }));
+    expect(form.getByTestId('made')).toHaveTextContent('It is made.');
+    const card = within(screen.getByTestId('job-card'));
+    expect(await card.findByTestId('lineage')).toHaveTextContent('Variation of Rainy Night');
+    await user.click(card.getByRole('button', { name: 'Rainy Night' }));
+    const row = screen.getAllByTestId('library-row').find((one) => one.dataset.trackId === 't1');
+    expect(within(row as HTMLElement).getByTestId('row-open')).toHaveFocus();
+  });
+
+  it('can be several at once, of the layers that were chosen', async () => {
+    const track = await openTrack();
+    const user = userEvent.setup();
+    await user.click(track.getByTestId('variation'));
+    const form = within(track.getByTestId('variation-form'));
+    await user.click(await form.findByTestId('preset-another'));
+    expect(form.getByTestId('layer-sound')).not.toBeChecked();
+    expect(form.getByTestId('layer-bass')).toBeChecked();
+    await user.click(form.getByTestId('preset-drums'));
+    await user.click(form.getByTestId('layer-bass'));
+    await user.click(form.getByTestId('count-3'));
+    await user.click(form.getByRole('button', { name: 'Make 3 variations' }));
+    await waitFor(() => expect(memory.jobs.jobs).toHaveLength(3));
+    const seeds = [0, 1, 2].map((index) => asked(index).parameters?.options?.seeds as JsonObject);
+    expect(seeds.map((one) => Object.keys(one).sort())).toEqual(
+      Array.from({ length: 3 }, () => ['bass', 'drums']),
+    );
+    expect(new Set(seeds.map((one) => one.drums)).size).toBe(3);
+    expect(planAsked(1).title).toBe('Rainy Night (new drums, bass 2)');
+    expect(form.getByTestId('made')).toHaveTextContent('0 of 3 made.');
+    for (const [index, job] of memory.jobs.jobs.entries()) {
+      await happen(() =>
+        index === 0
+          ? memory.jobs.fail(job.jobId, { message: 'The disk is full.', remedy: 'Make room.' })
+          : memory.jobs.succeed(job.jobId, { trackIds: [] }),
+      );
+    }
+    expect(form.getByTestId('made')).toHaveTextContent('2 of 3 could be made.');
+    expect(form.getByText('The disk is full.')).toBeInTheDocument();
+  });
+
+  it('that is refused says why; nothing chosen asks for nothing', async () => {
+    const track = await openTrack({ parentTrackId: 'gone' });
+    expect(await track.findByTestId('lineage')).toHaveTextContent('no longer in the library');
+    const user = userEvent.setup();
+    await user.click(track.getByTestId('variation'));
+    const form = within(track.getByTestId('variation-form'));
+    expect(form.queryByText(/made by composer/)).toBeNull();
+    await user.click(await form.findByTestId('layer-lead'));
+    await user.click(form.getByTestId('make-variation'));
+    expect(memory.jobs.jobs).toHaveLength(0);
+    await user.click(form.getByTestId('preset-melody'));
+    const fields = { 'spec.generate.parameters.options.seeds.lead': 'is not valid' };
+    const refusal = studioError(
+      Code.InvalidArgument,
+      'INVALID_FIELD',
+      'No such layer.',
+      '',
+      fields,
+    );
+    memory.jobs.failNext.set('createJob', refusal);
+    await user.click(form.getByTestId('make-variation'));
+    expect(await form.findByText('No such layer.')).toBeInTheDocument();
+    await user.keyboard('{Escape}');
+    expect(track.queryByTestId('variation-form')).toBeNull();
+    expect(track.getByTestId('variation')).toHaveFocus();
+  });
+
+  it('says that another version of the composer may sound different', async () => {
+    const recipe = { ...sampleRecipe(), engine_version: '0.1.0' };
+    const track = await openTrack({ recipe });
+    await userEvent.click(track.getByTestId('variation'));
+    expect(await track.findByText(/made by composer 0.1.0; this one is 1.0.0/)).toBeInTheDocument();
+  });
+});
