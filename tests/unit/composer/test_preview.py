@@ -44,7 +44,7 @@ def test_previews_follow_each_other_and_sound_like_the_piece(tmp_path: Path) -> 
     """They begin at 0, leave no gap, double what can be heard, come long before the end, and
     are the finished music at about its loudness."""
     found = previewed(tmp_path, "pop, 110 bpm", 60.0)
-    assert len(found) == 3
+    assert len(found) == 4
     assert found[0][1] < 0.5
     end = 0
     for preview, _, audio in found:
@@ -52,7 +52,7 @@ def test_previews_follow_each_other_and_sound_like_the_piece(tmp_path: Path) -> 
         end += len(audio)
         assert true_peak_db(audio) <= -0.5
     lengths = [len(audio) for _, _, audio in found]
-    assert lengths[0] < 7 * RATE_HZ
+    assert lengths[0] < 4 * RATE_HZ
     assert 20 * RATE_HZ < end < 60 * RATE_HZ
     heard = np.concatenate([audio for _, _, audio in found])
     mix, _ = soundfile.read(tmp_path / MIX_FILE, always_2d=True)
@@ -66,7 +66,7 @@ def test_previews_follow_each_other_and_sound_like_the_piece(tmp_path: Path) -> 
 
 def test_a_short_piece_needs_few(tmp_path: Path) -> None:
     """No preview comes when the whole is nearly there."""
-    assert previewed(tmp_path, "pop", 5.0) == []
+    assert len(previewed(tmp_path, "pop", 5.0)) == 1
 
 
 @pytest.mark.parametrize("hands", [1, 3])

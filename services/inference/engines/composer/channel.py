@@ -78,7 +78,6 @@ class Channel:
         if part in ("lead", "arp") and plan.family not in ("piano", "chiptune", "jazz"):
             three_sixteenths = 0.75 * 60.0 / plan.tempo_bpm * SAMPLE_RATE_HZ
             self._echo = PingPong(round(three_sixteenths), 0.3 if part == "lead" else 0.24)
-        self.send = decibels(_SENDS_DB[part] + profile.reverb_db)
 
     def __call__(self, stem: Floats, start: int) -> Floats:
         """Process the stem's next stretch, beginning at frame `start`. Shape [2, frames]."""
@@ -100,3 +99,8 @@ class Channel:
             block = self._ducker(block, start)
         block = block * np.float32(self.gain)
         return np.concatenate((block, block)) if self._mono else block
+
+
+def room_send(part: str, plan: Plan) -> float:
+    """How much of a part goes into the room."""
+    return decibels(_SENDS_DB[part] + plan.profile.reverb_db)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from services.inference.engines.composer.channel import room_send
 from services.inference.engines.composer.effects import decibels
 from services.inference.engines.composer.loudness import HOP_FRAMES
 from services.inference.engines.composer.plan import SAMPLE_RATE_HZ, Plan
@@ -58,12 +59,11 @@ class Mix:
 class Desk:
     """Sums the parts block by block, and adds room and texture; keeps the lows in the middle."""
 
-    def __init__(self, plan: Plan, streams: Streams, sends: Mapping[str, float]) -> None:
-        """`sends` says how much of each part goes into the room."""
+    def __init__(self, plan: Plan, streams: Streams) -> None:
         profile = plan.profile
         dark = profile.air_db < -21.0
         reverb_s = profile.reverb_s * (1.0 + 0.3 * max(0.0, 0.4 - plan.energy))
-        self._sends = sends
+        self._sends = {part: room_send(part, plan) for part in plan.parts}
         self._room = Room(make_room(reverb_s, streams.layer("room"), dark=dark))
         self._bed: Floats | None = None
         if plan.texture:

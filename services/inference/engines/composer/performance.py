@@ -92,10 +92,9 @@ class Performance:
         with Crew(progress.alive) as crew:
             band = Band(plan, score, self._streams, self._bank, mix.lead)
             progress.enter("soundcheck")
+            built = crew.start(lambda plan: Desk(plan, self._streams), [plan])
             channels = soundcheck(plan, band, crew, progress.advance)
-            sends = {part: channel.send for part, channel in channels.items()}
-            # In a thread: making a room takes a while, and a cancel must not wait for it.
-            [desk] = crew.start(lambda plan: Desk(plan, self._streams, sends), [plan]).wait()
+            [desk] = built.wait()
             progress.enter("recording")
             parts = {part: Stem(part, band, band.played[part]) for part in plan.parts}
             for block in record(parts, channels, desk, self._places, crew):
@@ -136,8 +135,13 @@ class Performance:
 
 
 def _place(plan: Plan, frame: int) -> str:
-    """Name the section in which a frame lies."""
+    """Say in which section a frame lies."""
     clock = Clock(plan)
     starts = [clock.frame(section.start_bar, 0.0) for section in plan.sections]
     number = max(1, sum(start < frame for start in starts))
-    return f"section {number} of {len(starts)} ({plan.sections[number - 1].kind})"
+    kind = plan.sections[number - 1].kind
+    return f"{_CALLED.get(kind, kind)}, section {number} of {len(starts)}"
+
+
+_CALLED = {"A": "verse", "B": "chorus", "C": "bridge"}
+"""Kind of section → what people call it."""

@@ -28,7 +28,7 @@ from services.inference.engines.composer.tone import Shaper, find_tone
 
 _LAST_SHARE = 0.75
 """No preview ends later in a piece: by then the whole is nearly there."""
-_FIRST_FRAMES = 2 * BLOCK_FRAMES
+_FIRST_FRAMES = BLOCK_FRAMES
 _GROWTH = 2.0
 _FADE_IN_FRAMES = 220
 
