@@ -6,12 +6,14 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
 
+from musicgen.api.jobs.v1 import job_pb2
 from tests.contract.client.conftest import Musicgen
 from tests.contract.client.scripted_studio import ScriptedStudio
 
@@ -28,15 +30,20 @@ def error_of(result: Result) -> dict[str, Any]:
     return error
 
 
-def interrupt_once_running(studio: ScriptedStudio, times: int = 1) -> threading.Thread:
-    """Press Ctrl-C as soon as a job runs."""
+def interrupt_once_running(studio: ScriptedStudio, *, twice: bool = False) -> threading.Thread:
+    """Press Ctrl-C as soon as a job runs, and once more when that has cancelled it."""
+
+    def press_when(holds: Callable[[job_pb2.Job], bool]) -> None:
+        while not any(holds(job) for job in studio.jobs.jobs.values()):
+            threading.Event().wait(0.01)
+        threading.Event().wait(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
 
     def press() -> None:
-        while not any(job.attempt for job in studio.jobs.jobs.values()):
-            threading.Event().wait(0.01)
-        for _ in range(times):
-            threading.Event().wait(0.1)
-            os.kill(os.getpid(), signal.SIGINT)
+        press_when(lambda job: job.attempt > 0)
+        if twice:
+            # Two signals at once would count as one.
+            press_when(lambda job: job.state == job.STATE_CANCELLING)
 
     thread = threading.Thread(target=press)
     thread.start()
@@ -218,7 +225,7 @@ def test_ctrl_c_cancels_the_job(musicgen: Musicgen, studio: ScriptedStudio) -> N
 
 def test_a_second_ctrl_c_leaves_at_once(musicgen: Musicgen, studio: ScriptedStudio) -> None:
     """Whoever does not want to wait for the cancelled job needs not."""
-    pressing = interrupt_once_running(studio, times=2)
+    pressing = interrupt_once_running(studio, twice=True)
     started_s = time.monotonic()
     result = musicgen("generate", "stubborn", "--json")
     pressing.join()

@@ -64,9 +64,10 @@ def test_previews_follow_each_other_and_sound_like_the_piece(tmp_path: Path) -> 
         assert step <= np.abs(np.diff(heard[start - 2000 : start + 2000], axis=0)).max()
 
 
-def test_a_short_piece_needs_few(tmp_path: Path) -> None:
-    """No preview comes when the whole is nearly there."""
-    assert len(previewed(tmp_path, "pop", 5.0)) == 1
+def test_a_short_piece_needs_none(tmp_path: Path) -> None:
+    """No preview comes where the whole is there as soon."""
+    assert previewed(tmp_path, "pop", 12.0) == []
+    assert len(previewed(tmp_path, "pop", 20.0)) == 3
 
 
 @pytest.mark.parametrize("hands", [1, 3])

@@ -28,6 +28,8 @@ from services.inference.engines.composer.tone import Shaper, find_tone
 
 _LAST_SHARE = 0.75
 """No preview ends later in a piece: by then the whole is nearly there."""
+_LEAST_FRAMES = 5 * BLOCK_FRAMES
+"""A shorter piece is done in a second."""
 _FIRST_FRAMES = BLOCK_FRAMES
 _GROWTH = 2.0
 _FADE_IN_FRAMES = 220
@@ -57,7 +59,8 @@ class Previews:
 
     def reached(self, end: int) -> None:
         """The mix is there up to frame `end`: tell a preview if it is time for one."""
-        if not self._next <= end <= _LAST_SHARE * self._mix.frames:
+        frames = self._mix.frames
+        if frames < _LEAST_FRAMES or not self._next <= end <= _LAST_SHARE * frames:
             return
         # Whole groups of the limiter, so that the next one goes on where this one ends.
         end = end // GROUP_FRAMES * GROUP_FRAMES
