@@ -115,6 +115,8 @@ class Generation:
     tempo_bpm: float | None = None
     musical_key: str = ""
     loop_frames: tuple[int, int] | None = None
+    decides_length: bool = False
+    """Whether the engine's own plan (whole bars, say) wins over the length asked for."""
     decisions: Mapping[str, Any] = field(default_factory=dict)
     """The engine's plan, as plain JSON values, for the track's recipe."""
     files: Sequence[ExtraFile] = ()

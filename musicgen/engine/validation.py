@@ -99,21 +99,35 @@ def _wrong_numbers(
 def _wrong_options(
     options: Mapping[str, Any], manifest: Manifest, at: str
 ) -> Iterator[tuple[str, str]]:
-    unusable = list(_unusable(options, at))
+    return problems(dict(options), manifest.options_schema or _NO_OPTIONS, at)
+
+
+def problems(value: object, schema: Mapping[str, Any], at: str) -> Iterator[tuple[str, str]]:
+    """Yield (path, problem) for what of a JSON value does not fit a schema, MAX_FIELDS_NAMED
+    at most. `at` is the value's own path."""
+    unusable = list(_unusable(value, at))
     if unusable:  # the schema could not judge these
         yield from unusable[:MAX_FIELDS_NAMED]
         return
     # An empty registry, so that no $ref of a plugin's schema is ever fetched.
-    validator = jsonschema.Draft202012Validator(
-        dict(manifest.options_schema or _NO_OPTIONS), registry=referencing.Registry()
-    )
-    for count, error in enumerate(validator.iter_errors(dict(options))):
-        if count == MAX_FIELDS_NAMED:
-            return
+    validator = jsonschema.Draft202012Validator(dict(schema), registry=referencing.Registry())
+    found: dict[str, str] = {}
+    for error in validator.iter_errors(value):
         path = at + "".join(
             f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path
         )
-        yield path, f"is not valid: {error.message[:_MAX_TEXT]}"
+        if error.validator == "required":
+            missing = [name for name in error.validator_value if name not in error.instance]
+            found.update((f"{path}.{name}", "is missing") for name in missing)
+        elif error.validator == "additionalProperties" and error.validator_value is False:
+            known = error.schema.get("properties", {})
+            unknown = [name[:_MAX_TEXT] for name in error.instance if name not in known]
+            found.update((f"{path}.{name}", "is not known") for name in unknown)
+        else:
+            found[path] = f"is not valid: {error.message[:_MAX_TEXT]}"
+        if len(found) >= MAX_FIELDS_NAMED:
+            break
+    yield from list(found.items())[:MAX_FIELDS_NAMED]
 
 
 def _unusable(value: object, path: str) -> Iterator[tuple[str, str]]:

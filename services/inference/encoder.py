@@ -103,12 +103,13 @@ def _facts(audio: Path, what: str) -> Properties:
 def _check_length(
     facts: Properties, made: Generation, asked_duration_s: float, manifest: Manifest
 ) -> None:
-    if made.loop_frames is None:
+    if made.decides_length:
+        fits = facts.duration_s <= manifest.max_duration_s + LENGTH_TOLERANCE_S
+    else:
         fits = abs(facts.duration_s - asked_duration_s) <= LENGTH_TOLERANCE_S
-    else:  # whole bars win over the length asked for
+    if made.loop_frames is not None:
         start, end = made.loop_frames
-        fits = 0 <= start < end <= facts.duration_frames
-        fits = fits and facts.duration_s <= manifest.max_duration_s + LENGTH_TOLERANCE_S
+        fits = fits and 0 <= start < end <= facts.duration_frames
     if not fits:
         raise EngineCrashed(
             f"The engine made {facts.duration_s:.2f} s instead of {asked_duration_s:.2f} s, "

@@ -207,7 +207,7 @@ async def test_same_seed_same_file(inference: Running) -> None:
         ({"duration_s": -1.0}, InvalidField, "spec.parameters.duration_seconds"),
         ({"duration_s": 39_600.0}, InvalidField, "spec.parameters.duration_seconds"),
         ({"duration_s": float("nan")}, InvalidField, "spec.parameters.duration_seconds"),
-        ({"options": {"nosuch": 1}}, InvalidField, "spec.parameters.options"),
+        ({"options": {"nosuch": 1}}, InvalidField, "spec.parameters.options.nosuch"),
         ({"options": {"steps": 0.5}}, InvalidField, "spec.parameters.options.steps"),
         (
             {"options": {"step_s": float("inf")}},

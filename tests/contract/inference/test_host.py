@@ -139,7 +139,7 @@ async def test_token_is_nowhere_to_be_seen(host: Host) -> None:
 async def test_bad_parameters(host: Host) -> None:
     """The host checks for itself, and wants a scratch folder that is there."""
     for bad, folder, field in (
-        (parameters(nosuch=1), host.scratch, "parameters.options"),
+        (parameters(nosuch=1), host.scratch, "parameters.options.nosuch"),
         (parameters(), host.scratch / "nowhere", "scratch_directory"),
         (parameters(), Path("relative"), "scratch_directory"),
     ):

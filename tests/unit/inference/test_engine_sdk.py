@@ -58,7 +58,7 @@ def test_values_survive_the_wire() -> None:
         "p", "l", 12.5, 0, {"a": [1, 2.5, None, True, {"b": "c"}], "n": -3, "big": 2**60}
     )
     assert parameters_from_proto(parameters_to_proto(parameters)) == parameters
-    made = Generation("t", "g", 82.0, "A minor", (10, 20), {"plan": {"bars": 8}}, EXTRAS)
+    made = Generation("t", "g", 82.0, "A minor", (10, 20), True, {"plan": {"bars": 8}}, EXTRAS)
     assert generation_from_proto(generation_to_proto(made, "mix.wav")) == (made, "mix.wav")
     preview = Preview("part-1.wav", 2**40)
     assert preview_from_proto(preview_to_proto(preview)) == preview

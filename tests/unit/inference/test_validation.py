@@ -70,7 +70,7 @@ def test_refuses_lyrics() -> None:
         ({"seed": True}, "seed"),
         ({"options": {"steps": "3"}}, "options.steps"),
         ({"options": {"wrong": "no such"}}, "options.wrong"),
-        ({"options": {"other": 1}}, "options"),
+        ({"options": {"other": 1}}, "options.other"),
         ({"options": {"step_s": math.nan}}, "options.step_s"),
         ({"options": {"fail_with": "\0"}}, "options.fail_with"),
         ({"options": {"a\0": 1}}, "options"),

@@ -240,6 +240,7 @@ class Generation(_message.Message):
     MUSICAL_KEY_FIELD_NUMBER: _builtins.int
     LOOP_POINTS_FIELD_NUMBER: _builtins.int
     DECISIONS_FIELD_NUMBER: _builtins.int
+    DECIDES_LENGTH_FIELD_NUMBER: _builtins.int
     title: _builtins.str
     """A title drawn from the prompt."""
     genre: _builtins.str
@@ -248,6 +249,10 @@ class Generation(_message.Message):
     """Tempo in beats per minute, if known."""
     musical_key: _builtins.str
     """Musical key such as "A minor", if known."""
+    decides_length: _builtins.bool
+    """Whether the engine's own plan (whole bars, say) wins over the length asked for. Else
+    the mix is as long as was asked, within 0.1 s.
+    """
     @_builtins.property
     def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___GeneratedFile]:
         """The files, 65 at most; exactly one is the mix."""
@@ -270,10 +275,11 @@ class Generation(_message.Message):
         musical_key: _builtins.str = ...,
         loop_points: _audio_pb2.LoopPoints | None = ...,
         decisions: _struct_pb2.Struct | None = ...,
+        decides_length: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_tempo_bpm", b"_tempo_bpm", "decisions", b"decisions", "loop_points", b"loop_points", "tempo_bpm", b"tempo_bpm"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tempo_bpm", b"_tempo_bpm", "decisions", b"decisions", "files", b"files", "genre", b"genre", "loop_points", b"loop_points", "musical_key", b"musical_key", "tempo_bpm", b"tempo_bpm", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tempo_bpm", b"_tempo_bpm", "decides_length", b"decides_length", "decisions", b"decisions", "files", b"files", "genre", b"genre", "loop_points", b"loop_points", "musical_key", b"musical_key", "tempo_bpm", b"tempo_bpm", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__tempo_bpm: _TypeAlias = _typing.Literal["tempo_bpm"]  # noqa: Y015
     _WhichOneofArgType__tempo_bpm: _TypeAlias = _typing.Literal["_tempo_bpm", b"_tempo_bpm"]  # noqa: Y015

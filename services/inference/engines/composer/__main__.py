@@ -6,8 +6,10 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from musicgen.engine.base import MIX_FILE, Parameters, Preview
+from musicgen.engine.validation import validate
 from musicgen.errors import InvalidField, StudioError
 from musicgen.progress import Progress
 from services.inference.engines.composer.engine import Composer
@@ -44,14 +46,15 @@ def main(arguments: list[str] | None = None) -> int:
         default=True,
         help="each part as a file of its own, in stems/ (default: yes)",
     )
-    parser.add_argument("--options", type=json.loads, default={}, help="JSON of engine options")
+    parser.add_argument("--options", default="{}", help="JSON of engine options")
     parser.add_argument("--out", type=Path, default=Path(), help="folder (default: this one)")
     chosen = parser.parse_args(arguments)
 
-    def show(progress: Progress | Preview) -> None:
-        if isinstance(progress, Preview):
+    def show(told: Progress | Preview) -> None:
+        if isinstance(told, Preview):  # nobody waits for one here
+            (chosen.out / told.name).unlink()
             return
-        line = f"{progress.fraction:4.0%} {progress.stage} {progress.detail}"
+        line = f"{told.fraction:4.0%} {told.stage} {told.detail}"
         print(f"\r{line:<76.76}", end="", file=sys.stderr, flush=True)
 
     try:
@@ -80,18 +83,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parameters(chosen: argparse.Namespace) -> Parameters:
     """Put together what the command line asks for. Raises StudioError."""
-    options = dict(chosen.options)
+    options = _options(chosen.options)
     prompt, seed = chosen.prompt, 1
     if chosen.plan:
-        try:
-            told = json.loads(chosen.plan.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InvalidField("The plan can't be read.", fields={"--plan": str(error)}) from error
-        options["plan"] = told.get("plan", told) if isinstance(told, dict) else told
-        if isinstance(told, dict):
-            prompt = prompt or str(told.get("prompt", ""))
-            seed = int(told.get("seed", seed))
-        prompt = prompt or "a plan"
+        told = _plan_file(chosen.plan)
+        options["plan"] = told.get("plan", told)
+        prompt = prompt or str(told.get("prompt", "")) or "a plan"
+        seed = told.get("seed", seed)
+        if not isinstance(seed, int):
+            raise InvalidField("The plan can't be used.", fields={"seed": "is no whole number"})
     if chosen.loop:
         options["loop"] = True
     if chosen.stems:
@@ -102,7 +102,30 @@ def _parameters(chosen: argparse.Namespace) -> Parameters:
         asked_s = understand(prompt).length_s or engine.default_duration_s
         duration_s = min(engine.max_duration_s, max(engine.min_duration_s, asked_s))
     seed = seed if chosen.seed is None else chosen.seed
-    return Parameters(prompt, "", duration_s, seed, options)
+    parameters = Parameters(prompt, "", duration_s, seed, options)
+    validate(parameters, engine)
+    return parameters
+
+
+def _options(text: str) -> dict[str, Any]:
+    try:
+        options = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidField("The options are no JSON.", fields={"--options": str(error)}) from error
+    if not isinstance(options, dict):
+        raise InvalidField("The options can't be used.", fields={"--options": "is no object"})
+    return options
+
+
+def _plan_file(path: Path) -> dict[str, Any]:
+    """Read what this command wrote, or a plan alone."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InvalidField("The plan can't be read.", fields={"--plan": str(error)}) from error
+    if not isinstance(told, dict):
+        raise InvalidField("The plan can't be used.", fields={"--plan": "is no object"})
+    return told
 
 
 if __name__ == "__main__":

@@ -52,7 +52,6 @@ class Channel:
     def __init__(self, part: str, plan: Plan, kicks: list[int]) -> None:
         instrument = plan.parts[part]
         profile = plan.profile
-        self.part = part
         self.gain = 1.0
         self._mono = part == "bass" and instrument in MONO
         self._amplifier = Amplifier(DISTORTED[instrument]) if instrument in DISTORTED else None

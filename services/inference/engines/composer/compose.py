@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+from services.inference.engines.composer.crew import Alive
 from services.inference.engines.composer.harmony import lead_voices, spell
 from services.inference.engines.composer.patterns.arp import write_arp
 from services.inference.engines.composer.patterns.bass import write_bass
@@ -33,7 +34,7 @@ _WRITERS: dict[str, Callable[[Scene], list[Event]]] = {
 }
 
 
-def compose(plan: Plan, streams: Streams) -> Score:
+def compose(plan: Plan, streams: Streams, alive: Alive = lambda: None) -> Score:
     """Write the whole score; a piece that is no loop ends on a last chord that rings out."""
     clock = Clock(plan)
     melodist = Melodist(plan, streams)
@@ -44,6 +45,7 @@ def compose(plan: Plan, streams: Streams) -> Score:
         following = _next_kind(plan, index)
         written: dict[str, list[Note]] = {}
         for part in section.parts:
+            alive()
             rng = streams.layer(part, "score", *name)
             scene = Scene(plan, section, spans, rng, following)
             events = melodist.write(scene) if part == "lead" else _WRITERS[part](scene)

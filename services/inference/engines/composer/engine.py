@@ -13,8 +13,9 @@ from services.inference.engines.composer.options import SCHEMA, Options, read_op
 from services.inference.engines.composer.performance import SCORE_FILE, Performance
 from services.inference.engines.composer.plan import SAMPLE_RATE_HZ, Plan, make_plan
 from services.inference.engines.composer.plan_json import plan_from_json, plan_to_json
+from services.inference.engines.composer.plan_schema import SCHEMA as PLAN_SCHEMA
 from services.inference.engines.composer.prompt import Understanding, understand
-from services.inference.engines.composer.recording import stem_file, stem_names
+from services.inference.engines.composer.recording import STEM_GAIN_DB, stem_file, stem_names
 from services.inference.engines.composer.score import Clock
 from services.inference.engines.composer.sounds.bank import Bank, BankUnusable, installed
 from services.inference.engines.composer.streams import Streams, digest_of
@@ -42,7 +43,10 @@ class Composer(Engine):
         max_duration_s=600.0,
         default_duration_s=60.0,
         supports_lyrics=False,
-        options_schema=SCHEMA,
+        options_schema={
+            **SCHEMA,
+            "properties": {**SCHEMA["properties"], "plan": PLAN_SCHEMA},
+        },
     )
 
     def generate(self, parameters: Parameters, scratch: Path, report: Report) -> Generation:
@@ -70,6 +74,7 @@ class Composer(Engine):
             tempo_bpm=plan.tempo_bpm,
             musical_key=plan.key,
             loop_frames=_loop_frames(plan),
+            decides_length=plan.loop or options.plan is not None,
             files=_files(plan, stems=options.stems),
             decisions={
                 "plan": plan_to_json(plan),
@@ -78,6 +83,7 @@ class Composer(Engine):
                 "length": _length_told(plan, parameters.duration_s, heard),
                 "loudness_lufs": round(lufs, 2),
                 "sounds": sounds,
+                **({"stem_gain_db": STEM_GAIN_DB} if options.stems else {}),
             },
         )
 

@@ -178,7 +178,7 @@ GENRES: dict[str, tuple[str, float]] = {
             "reggaeton",
             "cumbia",
             "mambo",
-            "son cubano",
+            "cuban",
             "merengue",
             "tango",
             "rumba",

@@ -262,7 +262,8 @@ FILLERS = frozenset({
     "mood", "like", "please", "make", "me", "create", "generate", "write", "very", "really",
     "quite", "bit", "little", "slightly", "then", "i", "want", "need", "would", "about",
     "something", "into", "over", "under", "through", "up", "down", "but", "or", "not", "no",
-    "any", "don't", "avoid", "long", "lasting", "length", "exclude", "skip", "leave", "out", "off",
+    "any", "instead", "rather", "than", "don't", "avoid", "long", "lasting", "length", "exclude",
+    "skip", "leave", "out", "off",
     "without", "only", "just", "solo", "key", "tempo", "bpm", "minor", "major", "beat", "time",
 })
 # fmt: on

@@ -16,6 +16,9 @@ CEILING_DBTP = -1.25
 """A little below -1 dBTP, for what the gain's own movement adds."""
 CEILING = 10.0 ** (CEILING_DBTP / 20.0)
 
+LOOK_AHEAD_GROUPS = 3
+"""For how long before a peak the gain is down."""
+
 _RELEASE_S = 0.09
 _TAPS = 24
 _MAX_OVERSHOOT = 1.6
@@ -75,7 +78,7 @@ def _interpolators() -> Floats:
 def limiter_curve(peaks: Doubles, start: float = 1.0) -> Doubles:
     """Gain of each group: down ahead of a peak, back up slowly after it; `start` before all."""
     needed = np.minimum(1.0, CEILING / np.maximum(peaks, 1e-9))
-    ahead = minimum_filter1d(needed, 7, mode="nearest").tolist()
+    ahead = minimum_filter1d(needed, 2 * LOOK_AHEAD_GROUPS + 1, mode="nearest").tolist()
     share = 1.0 - math.exp(-GROUP_FRAMES / (_RELEASE_S * SAMPLE_RATE_HZ))
     gain = start
     curve = []

@@ -28,7 +28,7 @@ from services.inference.engines.composer.synth.tables import Doubles, Floats
 from services.inference.engines.composer.tone import Shaper, find_tone
 
 TARGET_LUFS = -14.0
-BLOCK_FRAMES = HOP_FRAMES * 40
+_STEP_FRAMES = HOP_FRAMES * 40
 _MOST_PUSH_DB = 7.0
 """How much louder the mix is made than its own loudness asks for, where limiting costs some."""
 _CLOSE_LU = 0.03
@@ -41,7 +41,7 @@ _JOIN_FRAMES = 2048
 
 def block_count(mix: Mix) -> int:
     """How many steps each of the three passes of `Master` takes."""
-    return math.ceil(int(mix.samples.shape[1]) / BLOCK_FRAMES)
+    return math.ceil(int(mix.samples.shape[1]) / _STEP_FRAMES)
 
 
 class Master:
@@ -64,7 +64,7 @@ class Master:
     def shape_tone(self) -> Iterator[None]:
         """First pass: the family's balance of lows and highs, middle and side."""
         heard = self._samples[:, self._lead : self._lead + self._frames]
-        shaper = Shaper(find_tone(heard, self._plan))
+        shaper = Shaper(find_tone(heard, self._plan, self._alive))
         for block in self._blocks():
             block[:] = shaper(block)
             yield
@@ -105,8 +105,8 @@ class Master:
         """Third pass: yield the finished blocks, shape [2, frames]."""
         end = self._lead + self._frames
         blend = min(_JOIN_FRAMES, self._frames // 2)
-        for start in range(self._lead, end, BLOCK_FRAMES):
-            stop = min(end, start + BLOCK_FRAMES)
+        for start in range(self._lead, end, _STEP_FRAMES):
+            stop = min(end, start + _STEP_FRAMES)
             gain = gain_at(self._curve, start, stop)
             if self._lead and stop > end - blend:
                 # The limiter's groups lie elsewhere in the next cycle: glide over to them.
@@ -117,5 +117,5 @@ class Master:
             yield self._samples[:, start:stop] * (gain * self._gain).astype(np.float32)
 
     def _blocks(self) -> Iterator[Floats]:
-        for start in range(0, self._samples.shape[1], BLOCK_FRAMES):
-            yield self._samples[:, start : start + BLOCK_FRAMES]
+        for start in range(0, self._samples.shape[1], _STEP_FRAMES):
+            yield self._samples[:, start : start + _STEP_FRAMES]

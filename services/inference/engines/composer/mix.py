@@ -10,7 +10,7 @@ from services.inference.engines.composer.channel import room_send
 from services.inference.engines.composer.effects import decibels
 from services.inference.engines.composer.loudness import HOP_FRAMES
 from services.inference.engines.composer.plan import SAMPLE_RATE_HZ, Plan
-from services.inference.engines.composer.reverb import BLOCK_FRAMES, Room, make_room
+from services.inference.engines.composer.reverb import Room, make_room
 from services.inference.engines.composer.streams import Streams
 from services.inference.engines.composer.synth.filters import Filter, highpass, lowpass
 from services.inference.engines.composer.synth.tables import Floats, rise
@@ -21,8 +21,6 @@ LEAD_FRAMES = 120 * HOP_FRAMES
 
 TAIL_FRAMES = 2 * HOP_FRAMES
 """How much of a loop's start follows its end, for what the limiter sees ahead."""
-
-__all__ = ["BLOCK_FRAMES", "LEAD_FRAMES", "TAIL_FRAMES", "Desk", "Mix"]
 
 
 class Mix:
@@ -46,18 +44,52 @@ class Mix:
         """Frames of the piece, without the lead. A view."""
         return self.samples[:, self.lead + start : self.lead + end]
 
-    def finish(self, plan: Plan) -> None:
-        """Join the end of a loop to its start; let any other piece begin and end softly."""
-        if not plan.loop:
-            return _fade(self.samples, plan)
+    def join(self) -> None:
+        """Let the start of a loop follow its end."""
         end = self.lead + self.frames
         places = self.lead + np.arange(self.samples.shape[1] - end) % self.frames
         self.samples[:, end:] = np.take(self.samples, places, axis=1)
-        return None
+
+
+class Edges:
+    """What happens to every sum: no rumble, lows in the middle, a soft start and end.
+
+    All of it is linear, so that stems to which it happens one by one add up to the mix.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._filter = Filter(highpass(26.0), lowpass(19_000.0))
+        self._low_cut = Filter(highpass(170.0), highpass(170.0), channels=1)
+        self._loop = plan.loop
+        self._frames = plan.duration_frames
+        tail_s = min(plan.ring_s * 0.8, 3.0) if plan.ring_s > 0 else 1.0
+        self._head = rise(min(_HEAD_FRAMES, self._frames))
+        self._tail = rise(min(self._frames, max(2205, round(tail_s * SAMPLE_RATE_HZ))))[::-1]
+
+    def __call__(self, block: Floats, start: int) -> Floats:
+        """Process the next block, which begins at frame `start` of the piece."""
+        block = self._filter(block)
+        middle = (block[0] + block[1]) * np.float32(0.5)
+        side = self._low_cut((block[:1] - block[1:]) * np.float32(0.5))[0]
+        block = np.stack((middle + side, middle - side))
+        if not self._loop:
+            _fade(block, start, self._head, 0)
+            _fade(block, start, self._tail, self._frames - len(self._tail))
+        return block
+
+
+_HEAD_FRAMES = 220
+
+
+def _fade(block: Floats, start: int, curve: Floats, at: int) -> None:
+    """Lay a curve that begins at frame `at` over a block that begins at frame `start`."""
+    first, last = max(start, at), min(start + block.shape[1], at + len(curve))
+    if first < last:
+        block[:, first - start : last - start] *= curve[first - at : last - at]
 
 
 class Desk:
-    """Sums the parts block by block, and adds room and texture; keeps the lows in the middle."""
+    """Sums the parts block by block, and adds room and texture."""
 
     def __init__(self, plan: Plan, streams: Streams) -> None:
         profile = plan.profile
@@ -70,8 +102,7 @@ class Desk:
             loud = decibels(LEVELS_DB[plan.texture] + profile.texture_db - 14.0)
             self._bed = make_texture(plan.texture, streams.layer("texture")) * np.float32(loud)
         self._period = plan.duration_frames if plan.loop else 0
-        self._low_cut = Filter(highpass(170.0), highpass(170.0), channels=1)
-        self._edges = Filter(highpass(26.0), lowpass(19_000.0))
+        self._edges = Edges(plan)
 
     def mix(self, parts: Mapping[str, Floats], start: int) -> tuple[Floats, Floats]:
         """Mix the next block, which begins at frame `start` of the piece (below 0 in a lead).
@@ -88,10 +119,7 @@ class Desk:
         added = self._room(send)
         if self._bed is not None:
             added += _bed(self._bed, start, frames, self._period)
-        block = self._edges(dry + added)
-        middle = (block[0] + block[1]) * np.float32(0.5)
-        side = self._low_cut((block[:1] - block[1:]) * np.float32(0.5))[0]
-        return np.stack((middle + side, middle - side)), added
+        return self._edges(dry + added, start), added
 
 
 _BED_BLEND_FRAMES = 2 * SAMPLE_RATE_HZ
@@ -111,12 +139,3 @@ def _bed(bed: Floats, start: int, frames: int, period: int) -> Floats:
         coming = np.take(bed, (places[late] - period) % bed.shape[1], axis=1)
         found[:, late] = found[:, late] * np.sqrt(1.0 - share) + coming * np.sqrt(share)
     return found
-
-
-def _fade(samples: Floats, plan: Plan) -> None:
-    """Begin without a click and end in silence on the last frame."""
-    head = min(220, samples.shape[1])
-    samples[:, :head] *= rise(head)
-    tail_s = min(plan.ring_s * 0.8, 3.0) if plan.ring_s > 0 else 1.0
-    tail = min(samples.shape[1], max(2205, round(tail_s * SAMPLE_RATE_HZ)))
-    samples[:, samples.shape[1] - tail :] *= rise(tail)[::-1]

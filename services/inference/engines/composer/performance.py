@@ -77,7 +77,7 @@ class Performance:
         """
         plan, progress = self._plan, self._progress
         progress.enter("composing")
-        score = compose(plan, self._streams)
+        score = compose(plan, self._streams, progress.alive)
         (self._scratch / SCORE_FILE).write_bytes(midi_file(plan, score))
         progress.advance(f"{score.note_count()} notes, {len(plan.sections)} sections")
         files = StemFiles(plan, self._scratch) if stems else None
@@ -92,9 +92,9 @@ class Performance:
         with Crew(progress.alive) as crew:
             band = Band(plan, score, self._streams, self._bank, mix.lead)
             progress.enter("soundcheck")
-            built = crew.start(lambda plan: Desk(plan, self._streams), [plan])
+            building = crew.start(self._build_desk, [plan])
             channels = soundcheck(plan, band, crew, progress.advance)
-            [desk] = built.wait()
+            desk = building.wait()[0]
             progress.enter("recording")
             parts = {part: Stem(part, band, band.played[part]) for part in plan.parts}
             for block in record(parts, channels, desk, self._places, crew):
@@ -103,7 +103,11 @@ class Performance:
                     files.write(block)
                 progress.advance(_place(plan, block.end))
                 previews.reached(block.end)
-        mix.finish(plan)
+        if plan.loop:
+            mix.join()
+
+    def _build_desk(self, plan: Plan) -> Desk:
+        return Desk(plan, self._streams)
 
     def _master(self) -> float:
         """Write the finished mix."""

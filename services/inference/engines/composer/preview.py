@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from services.inference.engines.composer.crew import Alive
 from services.inference.engines.composer.effects import decibels
 from services.inference.engines.composer.limiter import (
     CEILING,
+    LOOK_AHEAD_GROUPS,
     gain_at,
     group_peaks,
     limiter_curve,
@@ -20,10 +22,11 @@ from services.inference.engines.composer.limiter import (
 )
 from services.inference.engines.composer.loudness import GROUP_FRAMES
 from services.inference.engines.composer.master import TARGET_LUFS
-from services.inference.engines.composer.mix import BLOCK_FRAMES, Mix
+from services.inference.engines.composer.mix import Mix
 from services.inference.engines.composer.plan import SAMPLE_RATE_HZ, Plan
+from services.inference.engines.composer.reverb import BLOCK_FRAMES
 from services.inference.engines.composer.soundcheck import expected_lufs
-from services.inference.engines.composer.synth.tables import rise
+from services.inference.engines.composer.synth.tables import Doubles, Floats
 from services.inference.engines.composer.tone import Shaper, find_tone
 
 _LAST_SHARE = 0.75
@@ -32,7 +35,6 @@ _LEAST_FRAMES = 5 * BLOCK_FRAMES
 """A shorter piece is done in a second."""
 _FIRST_FRAMES = BLOCK_FRAMES
 _GROWTH = 2.0
-_FADE_IN_FRAMES = 220
 
 
 class Previews:
@@ -71,21 +73,27 @@ class Previews:
         self._done, self._next = end, round(end * _GROWTH)
 
     def _write(self, path: Path, start: int, end: int) -> None:
-        heard = self._mix.heard(start, end)
-        if self._shaper is None:
-            self._shaper = Shaper(find_tone(heard, self._plan))
         with AudioWriter(
             path, Format.WAV, SAMPLE_RATE_HZ, 2, bits=16, expected_frames=end - start
         ) as writer:
-            for first in range(0, heard.shape[1], BLOCK_FRAMES):
-                self._alive()
-                block = self._shaper(heard[:, first : first + BLOCK_FRAMES])
-                block = block * np.float32(self._gain)
-                peaks = group_peaks(block, self._alive)
-                peaks = true_peaks(block, peaks, CEILING, self._alive)
-                curve = limiter_curve(peaks, self._last_gain)
-                self._last_gain = float(curve[-1])
-                block *= gain_at(curve, 0, block.shape[1]).astype(np.float32)
-                if start + first == 0 and not self._plan.loop:
-                    block[:, :_FADE_IN_FRAMES] *= rise(_FADE_IN_FRAMES)
-                writer.write(block.T)
+            shaped = itertools.chain(self._shaped(start, end), (None,))
+            for current, following in itertools.pairwise(shaped):
+                if current is None:
+                    continue
+                block, peaks = current
+                ahead = following[1][:LOOK_AHEAD_GROUPS] if following else peaks[:0]
+                curve = limiter_curve(np.concatenate((peaks, ahead)), self._last_gain)
+                self._last_gain = float(curve[len(peaks) - 1])
+                gain = gain_at(curve, 0, block.shape[1]).astype(np.float32)
+                writer.write((block * gain).T)
+
+    def _shaped(self, start: int, end: int) -> Iterator[tuple[Floats, Doubles]]:
+        """Yield blocks with their tone and gain, and their peaks."""
+        heard = self._mix.heard(start, end)
+        if self._shaper is None:
+            self._shaper = Shaper(find_tone(heard, self._plan, self._alive))
+        for first in range(0, heard.shape[1], BLOCK_FRAMES):
+            self._alive()
+            block = self._shaper(heard[:, first : first + BLOCK_FRAMES]) * np.float32(self._gain)
+            peaks = group_peaks(block, self._alive)
+            yield block, true_peaks(block, peaks, CEILING, self._alive)

@@ -7,17 +7,24 @@ import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
+
+import numpy as np
 
 from musicgen.audio.codecs import AudioWriter, Format
 from services.inference.engines.composer.channel import Channel
 from services.inference.engines.composer.crew import Crew, Pending
-from services.inference.engines.composer.mix import BLOCK_FRAMES, Desk
+from services.inference.engines.composer.effects import decibels
+from services.inference.engines.composer.mix import Desk, Edges
 from services.inference.engines.composer.plan import SAMPLE_RATE_HZ, Plan
 from services.inference.engines.composer.render import Stem
+from services.inference.engines.composer.reverb import BLOCK_FRAMES
 from services.inference.engines.composer.synth.tables import Floats
 
 ROOM_STEM = "room"
-"""The stem of reverb and texture: with the parts' stems it adds up to the mix."""
+"""The stem of reverb and texture."""
+STEM_GAIN_DB = -8.0
+"""Single parts have peaks that the limiter takes from the mix: room for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +44,11 @@ class Block:
 
 
 def spans(frames: int, lead: int) -> list[tuple[int, int]]:
-    """Divide a piece and its lead into blocks: (start, end)."""
+    """Divide a lead, and then the piece, into blocks: (start, end)."""
     return [
-        (start, min(frames, start + BLOCK_FRAMES)) for start in range(-lead, frames, BLOCK_FRAMES)
+        (start, min(end, start + BLOCK_FRAMES))
+        for first, end in ((-lead, 0), (0, frames))
+        for start in range(first, end, BLOCK_FRAMES)
     ]
 
 
@@ -80,23 +89,33 @@ def stem_file(name: str) -> str:
 
 
 class StemFiles(contextlib.ExitStack):
-    """Writes each stem into a file of its own; leaving it closes them."""
+    """Writes each stem into a file of its own, within `with`.
+
+    Added up they are the mix before mastering, lower by STEM_GAIN_DB.
+    """
 
     def __init__(self, plan: Plan, folder: Path) -> None:
         super().__init__()
-        self._writers = {
-            name: self.enter_context(
-                AudioWriter(
-                    folder / stem_file(name), Format.WAV, SAMPLE_RATE_HZ, 2, bits=24,
-                    expected_frames=plan.duration_frames,
+        self._frames = plan.duration_frames
+        self._paths = {name: folder / stem_file(name) for name in stem_names(plan)}
+        self._edges = {name: Edges(plan) for name in self._paths}
+        self._gain = np.float32(decibels(STEM_GAIN_DB))
+        self._writers: dict[str, AudioWriter] = {}
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as opened:  # closes all if one can't be opened
+            for name, path in self._paths.items():
+                self._writers[name] = opened.enter_context(
+                    AudioWriter(
+                        path, Format.WAV, SAMPLE_RATE_HZ, 2, bits=24, expected_frames=self._frames
+                    )
                 )
-            )
-            for name in stem_names(plan)
-        }  # fmt: skip
+            self.push(opened.pop_all())
+        return self
 
     def write(self, block: Block) -> None:
-        """Append a block; a loop's lead is left out."""
-        first = max(0, -block.start)
+        """Append a block; a loop's lead only prepares the filters."""
         for name, stem in block.stems.items():
-            if block.end > 0:
-                self._writers[name].write(stem[:, first:].T)
+            finished = self._edges[name](stem, block.start)
+            if block.start >= 0:
+                self._writers[name].write((finished * self._gain).T)

@@ -17,7 +17,7 @@ from services.inference.engines.composer.streams import Streams
 from services.inference.engines.composer.synth.drums import DrumKit
 from services.inference.engines.composer.synth.instruments import make_voice
 from services.inference.engines.composer.synth.tables import Floats
-from services.inference.engines.composer.synth.voice import Voice
+from services.inference.engines.composer.synth.voice import MAX_RELEASE_FRAMES, Voice
 
 _ROOM_FRAMES = 2 * SAMPLE_RATE_HZ
 """What a stretch is made longer by at a time, for the notes that ring on."""
@@ -73,18 +73,21 @@ def _random_of(streams: Streams, name: str) -> Callable[[object], np.random.Gene
 
 
 def _cues(part: str, score: Score, frames: int, lead: int) -> list[Cue]:
-    """Every note of a part in order; before frame 0 the last `lead` frames of the cycle."""
+    """Every note of a part in order; before frame 0 what sounds in the last `lead` frames of
+    the cycle."""
     notes = sorted(
         (note for parts in score.sections for note in parts.get(part, [])),
         key=lambda note: note.start_frame,
     )
-    found = []
-    for cycle in range(-math.ceil(lead / frames), 1):
-        for turn, note in enumerate(notes):
-            at = note.start_frame + cycle * frames
-            if at >= -lead:
-                found.append(Cue(at, turn, note))
-    return found
+    longest = max((note.held_frames for note in notes), default=0) + MAX_RELEASE_FRAMES
+    cycles = math.ceil((lead + longest) / frames) if lead else 0
+    return [
+        Cue(note.start_frame + cycle * frames, turn, note)
+        for cycle in range(-cycles, 1)
+        for turn, note in enumerate(notes)
+        if cycle == 0
+        or note.start_frame + cycle * frames + note.held_frames + MAX_RELEASE_FRAMES > -lead
+    ]
 
 
 class Stem:
@@ -108,6 +111,8 @@ class Stem:
             cue = self._played[self._next]
             self._next += 1
             samples, left, right = self._band.sound(self.part, cue.note, cue.turn)
+            # In a loop's lead a long note has begun before it.
+            samples = samples[:, max(0, start - cue.at) :]
             at = max(0, cue.at - start)
             stop = at + samples.shape[1]
             if stop > stem.shape[1]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
+from services.inference.engines.composer.crew import Alive
 from services.inference.engines.composer.effects import decibels
 from services.inference.engines.composer.plan import SAMPLE_RATE_HZ, Plan
 from services.inference.engines.composer.synth.filters import (
@@ -101,13 +102,13 @@ def overtones_of(sounds: Floats) -> Floats:
     return filtered(np.abs(filtered(sounds, *_SOURCE)), *_RESULT).astype(np.float32)
 
 
-def find_tone(mix: Floats, plan: Plan) -> Tone:
+def find_tone(mix: Floats, plan: Plan, alive: Alive = lambda: None) -> Tone:
     """Measure a mix of shape [2, frames] at places all over it, and say what it needs.
 
     Low and air aim at the family's balance against 200 Hz–2 kHz, sparkle at its share of
     all energy, width at its side against its middle.
     """
-    middle, side, overtones = _spectra(mix)
+    middle, side, overtones = _spectra(mix, alive)
     profile = plan.profile
     whole = middle + side
     body = _band(whole, 200.0, 2000.0)
@@ -142,7 +143,7 @@ def _sparkle(middle: Doubles, overtones: Doubles, wanted_db: float | None) -> tu
     return top_db, math.sqrt(_limited((needed - there) / made, 0.0, _MOST_SPARKLE**2))
 
 
-def _spectra(mix: Floats) -> tuple[Doubles, Doubles, Doubles]:
+def _spectra(mix: Floats, alive: Alive) -> tuple[Doubles, Doubles, Doubles]:
     """Power by bin of the middle, of the side, and of the middle's overtones."""
     frames = mix.shape[1]
     count = max(_LEAST_WINDOWS, frames // _APART)
@@ -151,7 +152,9 @@ def _spectra(mix: Floats) -> tuple[Doubles, Doubles, Doubles]:
     places = np.array([round(i * max(0, frames - _SIZE) / (count - 1)) for i in range(count)])
     for first in range(0, count, _CHUNK):
         inside = places[first : first + _CHUNK, None] + np.arange(_SIZE)
-        left, right = mix.take(np.minimum(inside, frames - 1), axis=1)
+        alive()
+        inside = np.minimum(inside, frames - 1)
+        left, right = mix[0].take(inside), mix[1].take(inside)  # of the whole it would copy all
         middle, side = (left + right) * np.float32(0.5), (left - right) * np.float32(0.5)
         for total, sound in zip(found, (middle, side, overtones_of(middle)), strict=True):
             spectrum = fft.rfft(sound * window)
