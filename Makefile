@@ -164,8 +164,9 @@ clean: ## Remove what was built, but no music
 ## ---- measurements -----------------------------------------------------------------
 
 .PHONY: bench-composer listen
-bench-composer: setup bench-deps ## Every family of the composer, measured: tempo, key, loudness, speed
-	python -m bench.composer
+bench-composer: setup bench-deps ## The composer, measured from outside and beside its rivals: bench/README.md
+	python -m bench.composer.selfcheck
+	python -m bench.composer --all
 
 listen: setup bench-deps ## Render many prompts into build/listen.html, to open and play
 	@mkdir -p build

@@ -60,5 +60,5 @@ def waveform(samples: Floats, width: int = 720, height: int = 60) -> bytes:
     bottom = (middle - columns.min(axis=1) * middle).astype(int)
     y = np.arange(height)[:, None]
     inside = (y >= top) & (y <= bottom)
-    picture = np.where(inside[..., None], (246, 148, 66), (8, 10, 20))
+    picture = np.where(inside[..., None], (147, 216, 238), (8, 19, 26))
     return png(picture.astype(np.uint8))

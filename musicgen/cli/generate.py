@@ -75,11 +75,16 @@ def generate(
     if plan_file:
         if "plan" in parsed:
             raise click.UsageError("--plan and --option plan=… say the same.")
+        if duration_s is not None:
+            raise click.UsageError(
+                "--duration and --plan contradict: the plan decides the length. Leave out "
+                "--duration, or change the bars of the plan's sections."
+            )
         told = making.read_plan(plan_file)
         parsed["plan"] = told.plan
         prompt = told.prompt if prompt is None else prompt
         seed = told.seed if seed is None else seed
-        duration_s = told.duration_s if duration_s is None else duration_s
+        duration_s = told.duration_s
     elif prompt is None:
         raise click.UsageError("Missing argument 'PROMPT'.")
     spec = specs.generate(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from musicgen.cli.jsonable import job_to_json, track_to_json
 from musicgen.cli.output import clock, print_json, say
 from musicgen.cli.saving_options import Output
 from musicgen.cli.shell import Shell
+from musicgen.cli.values import read_json
 from musicgen.cli.work import Interrupts, Worker
 from musicgen.client import plans
 from musicgen.errors import InvalidField, InvalidLyrics
@@ -25,9 +25,9 @@ Spec = job_pb2.JobSpec | Callable[[Worker], Awaitable[job_pb2.JobSpec]]
 """What to make; or what finds it out, when files must be sent first."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Made:
-    """What came of a job; `track` is None if it was left running."""
+    """What has come of a job so far; `track` is None if it was left running."""
 
     job: job_pb2.Job
     track: track_pb2.Track | None = None
@@ -56,17 +56,23 @@ class Made:
 
 
 async def make(shell: Shell, label: str, spec: Spec, output: Output, *, detach: bool) -> None:
-    """Run the job, save its track if that is asked for, and print what was made."""
+    """Run the job, save its track if that is asked for, and print what was made; as JSON also
+    when not all of it went well."""
     output.check(as_json=shell.json)
-    async with shell.studio() as studio:
-        with Interrupts() as interrupts, display_for(as_json=shell.json) as display:
-            worker = Worker(studio, display, interrupts)
-            ready = spec if isinstance(spec, job_pb2.JobSpec) else await spec(worker)
-            made = await run(worker, display, label, ready, output, detach=detach)
-    if shell.json:
-        print_json(made.to_json())
-    else:
-        made.tell()
+    everything: list[Made] = []
+    try:
+        async with shell.studio() as studio:
+            with Interrupts() as interrupts, display_for(as_json=shell.json) as display:
+                worker = Worker(studio, display, interrupts)
+                ready = spec if isinstance(spec, job_pb2.JobSpec) else await spec(worker)
+                await run(
+                    worker, display, label, ready, output, detach=detach, everything=everything
+                )
+    finally:
+        if shell.json and everything:
+            print_json(everything[0].to_json())
+    if not shell.json:
+        everything[0].tell()
 
 
 async def run(
@@ -77,23 +83,28 @@ async def run(
     output: Output,
     *,
     detach: bool,
+    everything: list[Made],
 ) -> Made:
     """Run a job, and save its track if that is asked for; with `detach` only have it
-    accepted."""
+    accepted. What comes of it is in `everything` as soon as it is there: what fails later
+    takes nothing of it away."""
+    job = await (worker.submit(spec) if detach else worker.run(spec, label))
+    made = Made(job)
+    everything.append(made)
     if detach:
-        return Made(await worker.submit(spec))
-    job = await worker.run(spec, label)
-    track = await worker.track_of(job)
+        return made
+    made.track = await worker.track_of(job)
     if output.path is None:
-        return Made(job, track)
+        return made
+    track_id = made.track.track_id
     try:
-        _, saved = await worker.save(
-            track.track_id, output.path, output.format, overwrite=output.force
+        _, made.saved = await worker.save(
+            track_id, output.path, output.format, overwrite=output.force
         )
     except BaseException:
-        display.note(f"The track itself is safe: `musicgen export {track.track_id}`.")
+        display.note(f"The track itself is safe: `musicgen export {track_id}`.")
         raise
-    return Made(job, track, saved)
+    return made
 
 
 def describe(track: track_pb2.Track) -> str:
@@ -113,8 +124,8 @@ def describe(track: track_pb2.Track) -> str:
 def read_plan(file: Path) -> plans.Planned:
     """Read a plan. Raises FileNotFound, InvalidField."""
     try:
-        told = json.loads(_read(file, "plan"))
-    except (ValueError, RecursionError) as error:
+        told = read_json(_read(file, "plan"))
+    except ValueError as error:
         raise InvalidField(
             f"The plan {file} is not valid JSON ({error}).",
             remedy="Correct the file; a comma or a bracket is the usual cause.",

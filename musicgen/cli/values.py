@@ -90,13 +90,22 @@ def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
 
 
 def _value(raw: str) -> Any:
-    def refuse(constant: str) -> NoReturn:
-        raise ValueError(constant)  # NaN and Infinity are no JSON
-
     try:
-        return json.loads(raw, parse_constant=refuse)
+        return read_json(raw)
     except ValueError:
         return raw
+
+
+def read_json(text: str | bytes) -> Any:
+    """Read JSON as the standard has it, without NaN and Infinity. Raises ValueError."""
+
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(f"{constant} is no number of JSON")
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def format_for(output: str | None, asked: str | None) -> str:

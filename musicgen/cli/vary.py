@@ -29,7 +29,8 @@ Examples:
   musicgen vary 4k2j9x --seed 7 --detach
 
 Without --layer all notes are new; plan and sounds stay. The layers are those of the
-composer: drums, bass, chords, pad, arp, lead (the melody), harmony, texture, room, sound.
+composer that sound in the piece: drums, bass, chords, pad, arp, lead (the melody), harmony,
+texture, room, sound.
 With --count 3, -o take.mp3 saves take-1.mp3, take-2.mp3 and take-3.mp3.
 """,
 )
@@ -74,28 +75,33 @@ async def _vary(
     detach: bool,
 ) -> None:
     everything: list[Made] = []
-    async with shell.studio() as studio:
-        with Interrupts() as interrupts, display_for(as_json=shell.json) as display:
-            worker = Worker(studio, display, interrupts)
-            track = await studio.get_track(track_id)
-            known = plans.layers_of(await studio.list_engines())
-            layers = plans.chosen_layers(known, wanted)
-            several = len(outputs) > 1
-            for index, output in enumerate(outputs):
-                drawn = secrets.randbits(32) if seed is None else (seed + index) % (1 << 32)
-                number = index + 1 if several else None
-                spec = specs.vary(
-                    track,
-                    dict.fromkeys(layers, drawn),
-                    title=plans.variation_title(track.title, layers, number),
-                )
-                label = f"Variation {index + 1} of {len(outputs)}" if several else "Varying"
-                made = await run(worker, display, label, spec, output, detach=detach)
-                everything.append(made)
-                if not shell.json:
-                    made.tell()
-    if shell.json:
-        print_json({"variations": [made.to_json() for made in everything]})
+    try:
+        async with shell.studio() as studio:
+            with Interrupts() as interrupts, display_for(as_json=shell.json) as display:
+                worker = Worker(studio, display, interrupts)
+                track = await studio.get_track(track_id)
+                plan = plans.plan_of(track).plan
+                known = plans.layers_of(await studio.list_engines())
+                layers = plans.chosen_layers(known, wanted, plan)
+                several = len(outputs) > 1
+                for index, output in enumerate(outputs):
+                    drawn = secrets.randbits(32) if seed is None else (seed + index) % (1 << 32)
+                    number = index + 1 if several else None
+                    spec = specs.vary(
+                        track,
+                        dict.fromkeys(layers, drawn),
+                        title=plans.variation_title(track.title, layers, number),
+                    )
+                    label = f"Variation {index + 1} of {len(outputs)}" if several else "Varying"
+                    made = await run(
+                        worker, display, label, spec, output, detach=detach, everything=everything
+                    )
+                    if not shell.json:
+                        made.tell()
+    finally:
+        # What was made before something failed is not lost.
+        if shell.json and everything:
+            print_json({"variations": [made.to_json() for made in everything]})
 
 
 def _numbered(output: Output, count: int) -> list[Output]:

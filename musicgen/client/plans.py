@@ -1,6 +1,8 @@
 """The plan of a piece, as the composer writes it: where it lies, and what may vary.
 
-The studio judges a plan; here it is only found and measured.
+The studio judges a plan; here it is only found and measured. Which layers may vary, and what a
+variation is called, the page knows too; frontend/src/testing/variation-cases.json holds both
+to the same.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ KEPT_BY_DEFAULT = frozenset({"sound"})
 _FRAMES_PER_SECOND = 44_100
 _MAX_TITLE = 200
 _VARIED = re.compile(r" \((?:new |another take)[^()]*\)$")
+_PARTS = frozenset({"drums", "bass", "chords", "pad", "arp", "lead"})
+_NO_LAYERS_REMEDY = "Update the studio: its composer lists no layers that fit this piece."
 _NAMES = {
     "harmony": "harmony",
     "drums": "drums",
@@ -88,19 +92,31 @@ def read_plan(told: Any) -> Planned:
             "`musicgen tracks show TRACK --json`.",
             fields={"plan": "must be an object with sections"},
         )
-    seed = told.get("seed")
-    prompt = told.get("prompt") or plan.get("title") or "a plan"
+    texts = (told.get("prompt"), plan.get("title"), "a plan")
     return Planned(
         plan,
-        prompt=str(prompt),
-        seed=seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
+        prompt=next(text for text in texts if isinstance(text, str) and text.strip()),
+        seed=_seed(told.get("seed")),
         duration_s=length_s(plan),
     )
 
 
+def _seed(told: Any) -> int | None:
+    """Return the seed that a file tells. Raises InvalidField: another one would be drawn."""
+    if told is None:
+        return None
+    if isinstance(told, bool) or not isinstance(told, int | float) or told != told // 1:
+        raise InvalidField(
+            "The seed of the plan is no whole number.",
+            remedy="Correct it in the file, or leave it out there and give --seed.",
+            fields={"seed": "must be a whole number"},
+        )
+    return int(told)
+
+
 def length_s(plan: Mapping[str, Any]) -> float | None:
     """Return how long the piece of a plan is: its bars, and what rings out after them.
-    None if the plan doesn't say."""
+    None if the plan doesn't say, or says what can't be."""
     try:
         upper, lower = (int(number) for number in str(plan["metre"]).split("/"))
         beats = upper / 3 if lower == 8 and upper % 3 == 0 else upper * 4 / lower
@@ -138,19 +154,48 @@ def layers_of(engines: Iterable[inference_service_pb2.Engine]) -> dict[str, str]
     }
 
 
-def chosen_layers(known: Mapping[str, str], wanted: Sequence[str]) -> list[str]:
-    """Return the layers to make anew: those wanted, else all but the sounds. Raises
-    InvalidField for one that there isn't."""
-    if not wanted:
-        return [layer for layer in known if layer not in KEPT_BY_DEFAULT]
+def sounding_layers(known: Iterable[str], plan: Mapping[str, Any]) -> list[str]:
+    """Return those of the layers that sound in a piece of this plan: a new seed for another
+    one would change nothing."""
+    parts = plan.get("parts")
+    playing = parts if isinstance(parts, Mapping) else {}
+
+    def sounds(layer: str) -> bool:
+        if layer == "texture":
+            return bool(plan.get("texture"))
+        return layer not in _PARTS or layer in playing
+
+    return [layer for layer in known if sounds(layer)]
+
+
+def chosen_layers(
+    known: Mapping[str, str], wanted: Sequence[str], plan: Mapping[str, Any]
+) -> list[str]:
+    """Return the layers of a piece of this plan to make anew, in the order of `known`: those
+    wanted, else all that sound but the sounds themselves. Raises InvalidField for one that
+    there isn't, or that doesn't sound in the piece, and if there is nothing to make anew."""
+    sounding = sounding_layers(known, plan)
+    choice = ", ".join(sounding)
     for layer in wanted:
-        if layer not in known:
-            raise InvalidField(
-                f"There is no layer {layer!r} that could vary.",
-                remedy=f"Choose from {', '.join(known)}.",
-                fields={"layer": f"must be one of {', '.join(known)}"},
-            )
-    return list(dict.fromkeys(wanted))
+        if layer in sounding:
+            continue
+        raise InvalidField(
+            f"The piece has no {_NAMES.get(layer, layer)} that could vary."
+            if layer in known
+            else f"There is no layer {layer!r} that could vary.",
+            remedy=f"Choose from {choice}." if choice else _NO_LAYERS_REMEDY,
+            fields={"layer": f"must be one of {choice}" if choice else "can't vary here"},
+        )
+    layers = [
+        layer for layer in sounding if (layer in wanted if wanted else layer not in KEPT_BY_DEFAULT)
+    ]
+    if not layers:
+        raise InvalidField(
+            "Nothing of the piece could vary.",
+            remedy=f"Name a layer: {choice}." if choice else _NO_LAYERS_REMEDY,
+            fields={"layer": "must be named" if choice else "can't vary here"},
+        )
+    return layers
 
 
 def variation_title(title: str, layers: Collection[str], number: int | None = None) -> str:

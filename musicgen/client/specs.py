@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,6 +57,7 @@ def generate(
             raise _invalid("seed", "must be 0 to 4294967295")
         parameters.seed = seed
     if options:
+        _check_options(options, "options")
         try:
             parameters.options.update(options)
         except (ValueError, TypeError) as error:
@@ -153,6 +155,40 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+_MOST_DEPTH = 20
+"""How deep options may be nested. Messages carry about thirty levels of JSON."""
+
+
+def _check_options(value: object, path: str, depth: int = 0) -> None:
+    """Raise InvalidField, with its path, for what no message can carry."""
+    if fault := _fault(value):
+        raise _invalid(path, fault)
+    if not isinstance(value, Mapping | list | tuple):
+        return
+    if depth == _MOST_DEPTH:
+        raise _invalid("options", f"must not be nested deeper than {_MOST_DEPTH} levels")
+    if isinstance(value, Mapping):
+        inside = [(f"{path}.{name}", inner) for name, inner in value.items()]
+    else:
+        inside = [(f"{path}[{index}]", inner) for index, inner in enumerate(value)]
+    for place, inner in inside:
+        _check_options(inner, place, depth + 1)
+
+
+def _fault(value: object) -> str:
+    """Say what is wrong with a value by itself; nothing if it can be sent."""
+    if isinstance(value, str) and not _is_unicode(value):
+        return "must be valid UTF-8 text"
+    # Written so that NaN can't be sent.
+    if isinstance(value, int | float) and not abs(value) <= sys.float_info.max:
+        return "is no number that can be sent"
+    if isinstance(value, Mapping) and not all(
+        isinstance(name, str) and _is_unicode(name) for name in value
+    ):
+        return "must have names that are valid UTF-8 text"
+    return ""
 
 
 def _length(field: str, seconds: float) -> float:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from services.inference.engines.composer.patterns.arp import ARPS
+from services.inference.engines.composer.form import ENERGY
 from services.inference.engines.composer.patterns.bass import BASSES
 from services.inference.engines.composer.patterns.comping import COMPINGS
 from services.inference.engines.composer.patterns.grooves import GROOVES
 from services.inference.engines.composer.synth.drums import KITS
+from services.inference.engines.composer.synth.instruments import NAMES
 from tests.e2e.studio import Studio
 from tests.e2e.test_browser import LONG_MS, Tab, chromium, tab
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-CHOICES = Path(__file__).parents[2] / "frontend/src/features/plan/choices.ts"
 SOUNDING = """() => {
     const audio = [...document.querySelectorAll('audio')].find((one) => !one.paused);
     return audio ? {src: audio.currentSrc, time: audio.currentTime} : null;
@@ -86,7 +85,7 @@ async def test_a_long_piece_is_heard_while_it_is_made(shared_studio: Studio) -> 
 
 
 async def test_a_plan_is_edited_and_made(shared_studio: Studio) -> None:
-    """Another tempo makes another track; a tempo that can't be is explained at its field."""
+    """Another tempo makes another track; what can't be is refused at once, at its field."""
     async with chromium() as running, tab(running, shared_studio) as it:
         page = it.page
         card = await make_track(it, "calm piano in D minor, 80 bpm, gentle unicorns", 60)
@@ -97,11 +96,13 @@ async def test_a_plan_is_edited_and_made(shared_studio: Studio) -> None:
         await panel.get_by_test_id("edit-plan").click()
         tempo = panel.get_by_test_id("plan-tempo")
         await tempo.fill("500")
+        await panel.get_by_test_id("section-bars").fill("0")
         await panel.get_by_test_id("make-version").click()
-        await expect(panel.get_by_test_id("field-error")).to_contain_text(
-            "between 40 and 220", timeout=LONG_MS
-        )
-        await expect(tempo).to_be_focused()
+        await expect(panel.get_by_text("It must be at most 220.")).to_be_visible()
+        await expect(panel.get_by_text("It must be at least 1.")).to_be_visible()
+        await expect(panel.get_by_test_id("made")).to_have_count(0)  # nothing was accepted
+        await expect(panel.get_by_test_id("section-bars")).to_be_focused()
+        await panel.get_by_test_id("section-bars").fill("4")
         await tempo.fill("100")
         await expect(panel.get_by_test_id("field-error")).to_have_count(0)
         told = await panel.get_by_test_id("plan-length").inner_text()
@@ -141,18 +142,23 @@ async def test_a_variation_has_only_another_melody(shared_studio: Studio) -> Non
         assert new["recipe"]["audio_sha256"] != old["recipe"]["audio_sha256"]
 
 
-def test_the_page_offers_nothing_that_the_composer_does_not_take() -> None:
-    """Kits and patterns are in no schema; the page's own lists of them are kept true here."""
-    text = CHOICES.read_text(encoding="utf-8")
-
-    def names(opening: str, closing: str = "]") -> set[str]:
-        start = text.index(opening) + len(opening)
-        return set(re.findall(r"'(\w+)'", text[start : text.index(closing, start)]))
-
-    assert names("KITS: readonly string[] = [") <= set(KITS)
-    for style, known in (
-        ("groove", GROOVES), ("bass", BASSES), ("comping", COMPINGS), ("arp", ARPS),
-    ):  # fmt: skip
-        offered = names(f"  {style}: [")
-        assert offered
-        assert offered <= set(known), style
+async def test_the_editor_offers_all_that_the_composer_takes(shared_studio: Studio) -> None:
+    """Kits, instruments, patterns and kinds of section are those of this very composer."""
+    async with chromium() as running, tab(running, shared_studio) as it:
+        card = await make_track(it, "pop with drums, bass, piano and flute, 100 bpm", 20)
+        await card.get_by_test_id("plan").click()
+        panel = card.get_by_test_id("plan-panel")
+        await panel.get_by_test_id("edit-plan").click()
+        known: dict[str, Iterable[str]] = {
+            "instrument-drums": KITS,
+            "instrument-lead": NAMES,
+            "pattern-drums": GROOVES,
+            "pattern-bass": BASSES,
+            "pattern-chords": COMPINGS,
+            "section-kind": ENERGY,
+        }
+        for test_id, names in known.items():
+            options = panel.get_by_test_id(test_id).locator("option")
+            await expect(options).to_have_count(len(set(names)))
+            values = await options.evaluate_all("(all) => all.map(({value}) => value)")
+            assert set(values) == set(names), test_id

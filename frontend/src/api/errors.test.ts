@@ -24,6 +24,30 @@ describe('reading an error', () => {
     expect(isCoveredBy(error, ['prompt'])).toBe(false);
   });
 
+  it.each([
+    ['0 is less than the minimum of 1', 'It must be at least 1.'],
+    ['500.5 is greater than the maximum of 220.0', 'It must be at most 220.'],
+    ['0 is less than or equal to the minimum of 0', 'It must be more than 0.'],
+    ['5 is greater than or equal to the maximum of 5', 'It must be less than 5.'],
+    ["'samba' is not one of ['pop', 'rock']", 'It can’t be “samba”: choose another.'],
+    ["'$1' is not one of ['pop']", 'It can’t be “$1”: choose another.'],
+    ["3 is not one of ['pop', 'rock']", 'It is none of the possible choices.'],
+    ["1.5 is not of type 'integer'", 'It must be a whole number.'],
+    ["'x' is not of type 'number'", 'It must be a number.'],
+    ["3 is not of type 'string'", 'It must be a text.'],
+    ["3 is not of type 'boolean'", 'It must be true or false.'],
+    ["'aaaa' is too long", 'It is too long.'],
+    ['[1, 2] is too long', 'It has too many entries.'],
+    ['[1] is too short', 'It has too few entries.'],
+    ["'a' is too short", 'It is too short.'],
+    ['[] should be non-empty', 'It must not be empty.'],
+    ["{'kind': 'A', 'bars': 4, 'ener", 'It is not valid.'],
+    ['3 is odd', 'It is not valid: 3 is odd.'],
+  ])('says of a value that a schema refuses (%s): %s', (found, said) => {
+    const error = localFieldError('field', `is not valid: ${found}`, '');
+    expect(fieldMessage(error, 'field')).toBe(said);
+  });
+
   it('makes a sentence of what was not meant for people, and says what to do', () => {
     const odd = readError(new ConnectError('boom happened inside', Code.Internal));
     expect(odd.message).toBe('Boom happened inside.');

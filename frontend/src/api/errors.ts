@@ -112,7 +112,10 @@ function lastName(path: string): string | undefined {
 
 /** The services say "is empty", "must be …" of a field; below its label that is a sentence. */
 export function sentence(text: string): string {
-  const whole = /^(is|has|must|can|may|does|needs)\b/.test(text) ? `It ${text}` : text;
+  const told = withoutSchemaWords(text);
+  const it = /^(is|has|must|can|may|does|needs|holds)\b/.test(told);
+  const they = /^(are|have|last|need)\b/.test(told);
+  const whole = it ? `It ${told}` : they ? `They ${told}` : told;
   const started = whole.charAt(0).toUpperCase() + whole.slice(1);
   return /[.!?…]$/.test(started) ? started : `${started}.`;
 }
@@ -121,6 +124,39 @@ export function sentence(text: string): string {
 export function isCoveredBy(error: ApiError | null, fields: readonly string[]): boolean {
   if (error === null) return false;
   return fields.some((field) => fieldMessage(error, field) !== undefined);
+}
+
+const NOT_VALID = 'is not valid: ';
+
+/** What a JSON Schema found wrong with a value, and how people say that. */
+const SCHEMA_WORDS: readonly (readonly [RegExp, string])[] = [
+  [/is less than the minimum of (\S+?)(?:\.0)?$/, 'must be at least $1'],
+  [/is greater than the maximum of (\S+?)(?:\.0)?$/, 'must be at most $1'],
+  [/is less than or equal to the minimum of (\S+?)(?:\.0)?$/, 'must be more than $1'],
+  [/is greater than or equal to the maximum of (\S+?)(?:\.0)?$/, 'must be less than $1'],
+  [/^'([^']*)' is not one of \[/, 'can’t be “$1”: choose another'],
+  [/ is not one of \[/, 'is none of the possible choices'],
+  [/ is not of type 'integer'$/, 'must be a whole number'],
+  [/ is not of type 'number'$/, 'must be a number'],
+  [/ is not of type 'string'$/, 'must be a text'],
+  [/ is not of type 'boolean'$/, 'must be true or false'],
+  [/^\[.* is too long$/s, 'has too many entries'],
+  [/^\[.* is too short$/s, 'has too few entries'],
+  [/ is too long$/s, 'is too long'],
+  [/ is too short$/s, 'is too short'],
+  [/ should be non-empty$/, 'must not be empty'],
+];
+
+/** "is not valid: 0 is less than the minimum of 1" → "must be at least 1". */
+function withoutSchemaWords(text: string): string {
+  if (!text.startsWith(NOT_VALID)) return text;
+  const found = text.slice(NOT_VALID.length);
+  for (const [pattern, words] of SCHEMA_WORDS) {
+    const match = pattern.exec(found);
+    if (match !== null) return words.replace('$1', () => match[1] ?? '');
+  }
+  // A value told at length is of no help.
+  return /^[[{]/.test(found) ? 'is not valid' : text;
 }
 
 function isUnreachable(error: ConnectError): boolean {

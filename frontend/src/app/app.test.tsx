@@ -53,10 +53,16 @@ describe('making a track', () => {
 
     await happen(() => memory.jobs.start(jobId));
     expect(live.getByTestId('job-stage')).toHaveTextContent('Starting');
-    const progress = { stage: 'rendering', detail: 'chorus 2', step: 3, steps: 8, fraction: 0.379 };
+    const progress = {
+      stage: 'rendering',
+      detail: 'chorus, section 3 of 7',
+      step: 31,
+      steps: 202,
+      fraction: 0.379,
+    };
     await happen(() => memory.jobs.progress(jobId, progress));
     await waitFor(() => expect(live.getByTestId('job-percent')).toHaveTextContent('37%'));
-    expect(live.getByTestId('job-stage')).toHaveTextContent('Rendering, chorus 2 (3 of 8)');
+    expect(live.getByTestId('job-stage')).toHaveTextContent(/^Rendering: chorus, section 3 of 7$/);
     expect(live.queryByTestId('job-eta')).toBeNull();
     await happen(() => memory.jobs.progress(jobId, { ...progress, eta: { seconds: 12n } }));
     expect(live.getByTestId('job-eta')).toHaveTextContent('About 12 s left');

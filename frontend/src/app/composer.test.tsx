@@ -287,6 +287,26 @@ describe('the plan of a track', () => {
     await user.type(form.getByTestId('plan-tempo'), '100');
     expect(form.queryByText('Must lie between 40 and 220.')).toBeNull();
 
+    const at = 'spec.generate.parameters.options.plan';
+    const invalid = {
+      [`${at}.tempo_bpm`]: 'is not valid: 500 is greater than the maximum of 220',
+      [`${at}.sections[3].bars`]: 'is not valid: 0 is less than the minimum of 1',
+      [`${at}.styles.groove`]: "is not valid: 'samba' is not one of ['dusty']",
+      [`${at}.sections[1].rest_beats`]: 'is not valid: 99 is greater than the maximum of 64',
+    };
+    memory.jobs.failNext.set(
+      'createJob',
+      studioError(Code.InvalidArgument, 'INVALID_FIELD', 'The plan is odd.', '', invalid),
+    );
+    await user.click(form.getByTestId('make-version'));
+    expect(await form.findByText('It must be at most 220.')).toBeInTheDocument();
+    expect(form.getByText('It must be at least 1.')).toBeInTheDocument();
+    expect(form.getByText('It can’t be “samba”: choose another.')).toBeInTheDocument();
+    expect(form.getAllByTestId('plan-section')[3]).toHaveAttribute('data-faulty', 'true');
+    expect(form.getByTestId('remedy')).toHaveTextContent(
+      'sections[1].rest_beats: It must be at most 64.',
+    );
+
     const fields = {
       'spec.generate.parameters.duration_seconds': 'is 700; composer makes 5 to 600 s',
       'spec.generate.parameters.prompt': 'is empty',
@@ -330,6 +350,85 @@ describe('the plan of a track', () => {
     await user.type(form.getByTestId('section-bars'), '4');
     await user.click(form.getByTestId('plan-reset'));
     expect(form.getByTestId('plan-reset')).toHaveAttribute('aria-disabled', 'true');
+  });
+});
+
+describe('the edits of a plan that were begun', () => {
+  /** Edits the tempo, and closes the form. */
+  async function begun() {
+    const { studio } = await open();
+    const user = userEvent.setup();
+    await user.click((await screen.findAllByTestId('row-open'))[0] as HTMLElement);
+    const track = within(await screen.findByTestId('track-card'));
+    await user.click(track.getByTestId('plan'));
+    await user.click(track.getByTestId('edit-plan'));
+    await user.clear(track.getByTestId('plan-tempo'));
+    await user.type(track.getByTestId('plan-tempo'), '99');
+    await user.click(track.getByTestId('plan-stop'));
+    return { studio, user, track };
+  }
+
+  beforeEach(() => {
+    memory.library.add({ trackId: 't1', title: 'Rainy Night', recipe: sampleRecipe() });
+  });
+
+  it('outlast another look at the library, and another title', async () => {
+    const { studio, user, track } = await begun();
+    memory.library.edit('t1', { title: 'Wet Streets' });
+    await act(() => studio.tracks.search(''));
+    expect(track.getByTestId('edit-plan')).toHaveTextContent('Go on editing');
+    await user.click(track.getByTestId('edit-plan'));
+    expect(track.getByTestId('plan-tempo')).toHaveValue('99');
+    expect(track.getByTestId('plan-title')).toHaveValue('Wet Streets');
+    await user.clear(track.getByTestId('plan-title'));
+    await user.type(track.getByTestId('plan-title'), 'Mine');
+    await user.click(track.getByTestId('plan-stop'));
+    memory.library.edit('t1', { title: 'Other' });
+    await act(() => studio.tracks.search(''));
+    await user.click(track.getByTestId('edit-plan'));
+    expect(track.getByTestId('plan-title')).toHaveValue('Mine');
+  });
+
+  it('go with their track', async () => {
+    const { studio } = await begun();
+    expect(studio.drafts.has('t1')).toBe(true);
+    await act(async () => studio.tracks.drop('t1'));
+    expect(studio.drafts.has('t1')).toBe(false);
+  });
+});
+
+describe('the editor of a plan', () => {
+  it('offers what the studio’s composer can take', async () => {
+    const track = await openTrack();
+    const user = userEvent.setup();
+    await user.click(track.getByTestId('plan'));
+    await user.click(track.getByTestId('edit-plan'));
+    const offered = (testId: string) =>
+      [...(track.getByTestId(testId) as HTMLSelectElement).options].map(({ value }) => value);
+    await waitFor(() => expect(offered('instrument-drums')).toEqual(['jazz', 'lofi', 'pop']));
+    expect(offered('pattern-drums')).toEqual(['boombap', 'dusty', 'one_drop', 'pop']);
+    expect(offered('pattern-chords')).toEqual(['block', 'montuno', 'rolled']);
+    expect(offered('section-kind')).toEqual(['intro', 'A', 'B', 'C', 'break', 'outro']);
+    expect(offered('plan-texture')).toEqual(['', 'rain', 'vinyl']);
+    expect(track.getByText('40–220 bpm')).toBeInTheDocument();
+    expect(track.getByTestId('plan-swing')).toHaveAttribute('max', '0.6');
+  });
+
+  it('offers only what a piece has where the composer tells no more', async () => {
+    memory.engines.tellsPlan = false;
+    const track = await openTrack();
+    const user = userEvent.setup();
+    await user.click(track.getByTestId('plan'));
+    await user.click(track.getByTestId('edit-plan'));
+    const offered = (testId: string) =>
+      [...(track.getByTestId(testId) as HTMLSelectElement).options].map(({ value }) => value);
+    expect(offered('instrument-drums')).toEqual(['lofi']);
+    expect(offered('pattern-drums')).toEqual(['boombap']);
+    expect(offered('section-kind')).toEqual(['intro']);
+    expect(track.queryByTestId('add-arp')).toBeNull();
+    await user.click(track.getByTestId('remove-pad'));
+    await user.click(track.getByTestId('add-pad'));
+    expect(offered('instrument-pad')).toEqual(['warm_pad']);
   });
 });
 

@@ -2,6 +2,7 @@ import type { ReactNode } from 'react';
 import { ClientsProvider } from '@/api/clients';
 import { DownloadsProvider } from '@/features/library/download-context';
 import { TracksProvider } from '@/features/library/track-context';
+import { DraftsProvider } from '@/features/plan/drafts-context';
 import { DeckProvider } from '@/features/player/deck-context';
 import { JobsProvider } from '@/watch/react';
 import type { Studio } from './studio';
@@ -14,7 +15,9 @@ export function Providers(props: { studio: Studio; children: ReactNode }) {
       <JobsProvider store={studio.jobs}>
         <TracksProvider store={studio.tracks}>
           <DownloadsProvider downloads={studio.downloads}>
-            <DeckProvider deck={studio.deck}>{props.children}</DeckProvider>
+            <DraftsProvider drafts={studio.drafts}>
+              <DeckProvider deck={studio.deck}>{props.children}</DeckProvider>
+            </DraftsProvider>
           </DownloadsProvider>
         </TracksProvider>
       </JobsProvider>

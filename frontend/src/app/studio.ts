@@ -2,6 +2,7 @@ import type { Transport } from '@connectrpc/connect';
 import { type Clients, createClients } from '@/api/clients';
 import { Downloads, type SaveFile } from '@/features/library/downloads';
 import { TrackStore } from '@/features/library/track-store';
+import { PlanDrafts } from '@/features/plan/drafts';
 import { Deck } from '@/features/player/deck';
 import { JobsStore } from '@/watch/jobs-store';
 import { TabHub } from '@/watch/tab-hub';
@@ -16,6 +17,7 @@ export interface Studio {
   readonly hub: TabHub;
   readonly tracks: TrackStore;
   readonly downloads: Downloads;
+  readonly drafts: PlanDrafts;
   readonly deck: Deck;
 }
 
@@ -36,12 +38,15 @@ export function createStudio(outside: Outside): Studio {
   const tracks = new TrackStore(clients.library);
   const deck = new Deck(outside.audio, outside.spareAudio);
   listenAlong(jobs, tracks, deck);
+  const drafts = new PlanDrafts();
+  tracks.subscribe(() => drafts.dropGone((trackId) => tracks.entry(trackId).state === 'missing'));
   return {
     clients,
     jobs,
     hub: new TabHub(jobs, open, outside.tabs),
     tracks,
     downloads: new Downloads(jobs, outside.saveFile),
+    drafts,
     deck,
   };
 }

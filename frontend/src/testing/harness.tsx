@@ -85,7 +85,7 @@ function furnish(to: MemoryStudio): void {
   to.jobs.start(running);
   to.jobs.progress(running, {
     stage: 'rendering',
-    detail: 'chorus 2',
+    detail: 'chorus, section 5 of 7',
     step: 7,
     steps: 12,
     fraction: 0.62,

@@ -2,24 +2,26 @@ import { createRouterTransport, type Transport } from '@connectrpc/connect';
 import { InferenceService } from '@/gen/musicgen/api/inference/v1/inference_service_pb';
 import { JobService } from '@/gen/musicgen/api/jobs/v1/job_service_pb';
 import { LibraryService } from '@/gen/musicgen/api/library/v1/library_service_pb';
-import { memoryEngines } from './memory-engines';
+import { MemoryEngines } from './memory-engines';
 import { MemoryJobs } from './memory-jobs';
 import { MemoryLibrary } from './memory-library';
 
 /** A whole studio in memory, behind the same schema as the real one. */
 export interface MemoryStudio {
+  readonly engines: MemoryEngines;
   readonly jobs: MemoryJobs;
   readonly library: MemoryLibrary;
   readonly transport: Transport;
 }
 
 export function createMemoryStudio(): MemoryStudio {
+  const engines = new MemoryEngines();
   const jobs = new MemoryJobs();
   const library = new MemoryLibrary();
   const transport = createRouterTransport(({ service }) => {
     service(JobService, jobs.service());
     service(LibraryService, library.service());
-    service(InferenceService, memoryEngines);
+    service(InferenceService, engines.service());
   });
-  return { jobs, library, transport };
+  return { engines, jobs, library, transport };
 }

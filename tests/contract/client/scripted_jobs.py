@@ -59,6 +59,8 @@ class Faults:
     """Every frame of events is sent twice, and every replay begins one event too early."""
     wrong_bytes: bool = False
     """Downloads carry other bytes than the job made."""
+    failing_jobs: set[str] = field(default_factory=set)
+    """Jobs that end with ENGINE_CRASHED, whatever they are to do."""
 
 
 class ScriptedJobs(job_service_pb2_grpc.JobServiceServicer):
@@ -247,6 +249,8 @@ class ScriptedJobs(job_service_pb2_grpc.JobServiceServicer):
                 preview = job.previews.add(start_frame=1000 * (step - 1))
                 preview.artifact.key = f"artifacts/{job.job_id}/1/preview-{step - 1}.flac"
                 await self._change(job)
+        if job.job_id in self.faults.failing_jobs:
+            prompt = "fail ENGINE_CRASHED"
         if prompt.startswith("fail "):
             reason = by_reason(prompt.removeprefix("fail "))
             job.error.CopyFrom(to_error_proto(reason(f"It failed: {reason.reason}.")))

@@ -28,7 +28,7 @@ from tests.contract.client.scripted_jobs import Context, Faults, ScriptedJobs
 Result = TypeVar("Result")
 
 
-LAYERS = ("plan", "harmony", "form", "drums", "lead", "sound", "title")
+LAYERS = ("plan", "harmony", "form", "drums", "bass", "lead", "sound", "texture", "title")
 
 
 class ScriptedLibrary(library_service_pb2_grpc.LibraryServiceServicer):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,11 @@ def planned(studio: ScriptedStudio) -> str:
     track.recipe.Clear()
     track.recipe.update(RECIPE)
     return track.track_id
+
+
+def with_plan(**changes: Any) -> bytes:
+    """Return a plan's file with some values changed."""
+    return json.dumps({**PLAN, **changes}).encode()
 
 
 def generated(studio: ScriptedStudio, number: int = 1) -> Any:
@@ -73,6 +79,48 @@ def test_vary_counts_on_from_a_seed_and_leaves_detached(
     assert drums == [int(top), 0]
 
 
+@pytest.mark.parametrize("output", [[], ["-o", "take.flac"]])
+def test_what_was_made_before_a_failure_is_told(
+    musicgen: Musicgen, studio: ScriptedStudio, planned: str, output: list[str]
+) -> None:
+    """One document on stdout with what there is, then the error on stderr."""
+    studio.faults.failing_jobs = {"job3"}
+    args = ("--count", "3", *output)
+    result = musicgen("vary", planned, *args, "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stderr)["error"]["reason"] == "ENGINE_CRASHED"
+    made = json.loads(result.stdout)["variations"]
+    paths = [one["output"] and one["output"]["path"] for one in made]
+    assert paths == (["take-1.flac"] if output else [None, None])
+    assert all(one["track"]["track_id"] in one["job"]["track_ids"] for one in made)
+
+
+@pytest.mark.parametrize("command", [["generate", "rain"], ["vary", "track1"]])
+@pytest.mark.usefixtures("planned")
+def test_a_track_whose_file_fails_is_told(
+    musicgen: Musicgen, studio: ScriptedStudio, command: list[str]
+) -> None:
+    """It is in the library, and a script must know its id."""
+    studio.faults.wrong_bytes = True
+    result = musicgen(*command, "-o", "out.flac", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stderr)["error"]["reason"] == "CHECKSUM_MISMATCH"
+    told = json.loads(result.stdout)
+    made = told["variations"][0] if "variations" in told else told
+    assert made["track"]["track_id"] == "track1"
+    assert made["output"] is None
+
+
+def test_people_read_what_was_made_before_a_failure(
+    musicgen: Musicgen, studio: ScriptedStudio, planned: str
+) -> None:
+    """Each variation is told as soon as it is there."""
+    studio.faults.failing_jobs = {"job2"}
+    result = musicgen("vary", planned, "--count", "2")
+    assert (result.exit_code, result.stdout) == (1, "track1\n")
+    assert "ENGINE_CRASHED" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("args", "code", "refusal"),
     [
@@ -80,6 +128,8 @@ def test_vary_counts_on_from_a_seed_and_leaves_detached(
         (["nonesuch"], 3, "TRACK_NOT_FOUND: "),
         (["track1", "--layer", "melody"], 2, "INVALID_FIELD: There is no layer 'melody'"),
         (["track1", "--layer", "title"], 2, "INVALID_FIELD: There is no layer 'title'"),
+        (["track1", "--layer", "bass"], 2, "INVALID_FIELD: The piece has no bass"),
+        (["track1", "--layer", "texture"], 2, "INVALID_FIELD: The piece has no background"),
         (["track1", "--count", "0"], 2, "USAGE: "),
         (["track1", "--count", "2", "-o", "-"], 2, "INVALID_FIELD: stdout can carry only one"),
         (["track1", "--seed", "-1"], 2, "USAGE: "),
@@ -110,41 +160,79 @@ def test_generate_takes_a_plan_with_its_prompt_and_seed(
     assert (parameters.prompt, parameters.seed) == ("rain", 3)
     assert parameters.duration_seconds == 24.5
     assert parameters.options["plan"]["tempo_bpm"] == 120
-    args = ("wind", "--seed", "4", "--duration", "20", "--option", "key=D")
+    args = ("wind", "--seed", "4", "--option", "key=D")
     assert musicgen("generate", *args, "--plan", "-", input=json.dumps(PLAN)).exit_code == 0
     parameters = generated(studio, 2).parameters
-    assert (parameters.prompt, parameters.seed, parameters.duration_seconds) == ("wind", 4, 20)
+    assert (parameters.prompt, parameters.seed, parameters.duration_seconds) == ("wind", 4, 24.5)
     assert parameters.options["key"] == "D"
     assert parameters.options["plan"]["metre"] == "4/4"
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "reason"),
+    ("data", "reason"),
     [
-        ("{", 2, "INVALID_FIELD"),
-        ("[" * 100_000, 2, "INVALID_FIELD"),
-        ("[]", 2, "INVALID_FIELD"),
-        ('{"plan": {}}', 2, "INVALID_FIELD"),
-        ("", 3, "FILE_NOT_FOUND"),
+        (b"", "INVALID_FIELD"),
+        (b"{", "INVALID_FIELD"),
+        (b"\xff\xfe\xff", "INVALID_FIELD"),
+        (b"[" * 100_000, "INVALID_FIELD"),
+        (b"[]", "INVALID_FIELD"),
+        (b"null", "INVALID_FIELD"),
+        (b"7", "INVALID_FIELD"),
+        (b'"plan"', "INVALID_FIELD"),
+        (b'{"plan": {}}', "INVALID_FIELD"),
+        (b'{"plan": []}', "INVALID_FIELD"),
+        (with_plan(tempo_bpm=10**400), "INVALID_FIELD"),
+        (with_plan(tempo_bpm=10**4000), "INVALID_FIELD"),
+        (b'{"sections": [], "tempo_bpm": ' + b"1" * 5_000 + b"}", "INVALID_FIELD"),
+        (with_plan(tempo_bpm=math.nan), "INVALID_FIELD"),
+        (with_plan(tempo_bpm=math.inf), "INVALID_FIELD"),
+        (b'{"sections": [], "tempo_bpm": 1e999}', "INVALID_FIELD"),
+        (with_plan(parts={"lead": "\udcff"}), "INVALID_FIELD"),
+        (with_plan(**{"\udcff": 1}), "INVALID_FIELD"),
+        (with_plan(title="\udcff"), "INVALID_PROMPT"),
+        (b'{"sections": ' + b"[" * 300 + b"]" * 300 + b"}", "INVALID_FIELD"),
+        (json.dumps({"seed": "7", "plan": PLAN}).encode(), "INVALID_FIELD"),
+        (json.dumps({"seed": -1, "plan": PLAN}).encode(), "INVALID_FIELD"),
+        (json.dumps({"seed": 10**400, "plan": PLAN}).encode(), "INVALID_FIELD"),
+        (json.dumps({"prompt": "\udcff", "plan": PLAN}).encode(), "INVALID_PROMPT"),
     ],
+    ids=lambda value: repr(value)[:30] if isinstance(value, bytes) else "",
 )
 def test_a_file_that_is_no_plan_is_refused(
-    musicgen: Musicgen, tmp_path: Path, text: str, code: int, reason: str
+    musicgen: Musicgen, studio: ScriptedStudio, tmp_path: Path, data: bytes, reason: str
 ) -> None:
-    """With what to do about it."""
-    if text:
-        (tmp_path / "plan.json").write_text(text)
+    """With what to do about it, and never with a traceback."""
+    (tmp_path / "plan.json").write_bytes(data)
     result = musicgen("generate", "--plan", "plan.json", "--json")
     error = error_of(result)
-    assert (result.exit_code, error["reason"]) == (code, reason)
+    assert (result.exit_code, error["reason"]) == (2, reason)
     assert error["remedy"]
+    assert studio.jobs.created == 0
 
 
-def test_two_plans_contradict(musicgen: Musicgen, tmp_path: Path) -> None:
-    """Nobody guesses which one is meant."""
+@pytest.mark.parametrize("name", ["nonesuch.json", "home"])
+def test_a_plan_that_cannot_be_read_is_not_found(musicgen: Musicgen, name: str) -> None:
+    """A file that isn't there, or is a folder."""
+    result = musicgen("generate", "--plan", name, "--json")
+    assert (result.exit_code, error_of(result)["reason"]) == (3, "FILE_NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("args", "named"),
+    [
+        (("--option", "plan={}"), ("--plan", "--option plan=")),
+        (("--duration", "20"), ("--plan", "--duration")),
+    ],
+)
+def test_what_contradicts_a_plan_is_refused(
+    musicgen: Musicgen, tmp_path: Path, args: tuple[str, ...], named: tuple[str, ...]
+) -> None:
+    """Nobody guesses which one is meant; both are named."""
     (tmp_path / "plan.json").write_text(json.dumps(PLAN))
-    result = musicgen("generate", "--plan", "plan.json", "--option", "plan={}", "--json")
-    assert (result.exit_code, error_of(result)["reason"]) == (2, "USAGE")
+    result = musicgen("generate", "--plan", "plan.json", *args, "--json")
+    error = error_of(result)
+    assert (result.exit_code, error["reason"]) == (2, "USAGE")
+    assert all(option in error["message"] for option in named)
 
 
 def test_show_tells_the_plan_of_a_track(musicgen: Musicgen, planned: str) -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
+from musicgen.api.jobs.v1 import job_service_pb2
 from musicgen.cli.values import Points, format_for, parse_length, parse_options
 from musicgen.client import specs
 from musicgen.errors import InvalidField, InvalidPrompt, UnsupportedFormat
@@ -92,13 +94,50 @@ def test_a_length_that_means_nothing_is_never_sent(duration_s: float) -> None:
         specs.generate("rain", duration_s=duration_s)
 
 
+def nested(depth: int, value: Any = 1) -> Any:
+    """Return a value so many objects deep."""
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        (object(), "options"),
+        (10**400, "options.key"),
+        (-(10**400), "options.key"),
+        (math.inf, "options.key"),
+        (math.nan, "options.key"),
+        ("\udcff", "options.key"),
+        ([1, {"a": ["\udcff"]}], "options.key[1].a[0]"),
+        ({"\udcff": 1}, "options.key"),
+        ({1: 2}, "options.key"),
+        (nested(20), "options"),
+        (nested(5_000), "options"),
+    ],
+    ids=lambda value: repr(value)[:20] if isinstance(value, str) else type(value).__name__,
+)
+def test_an_option_that_cannot_be_sent_is_named(value: Any, field: str) -> None:
+    """Whatever JSON or a program can hold and a message can't."""
+    with pytest.raises(InvalidField) as caught:
+        specs.generate("rain", options={"key": value})
+    assert list(caught.value.fields) == [field]
+
+
+def test_options_are_as_deep_as_messages_carry() -> None:
+    """What is accepted here can be read at the other end, inside a watch's frame too."""
+    frame = job_service_pb2.WatchJobsResponse()
+    job = frame.events.events.add().changed
+    job.spec.CopyFrom(specs.generate("rain", options={"key": nested(19)}))
+    assert job_service_pb2.WatchJobsResponse.FromString(frame.SerializeToString()) == frame
+
+
 def test_text_that_is_no_unicode_is_never_sent() -> None:
     """Bytes that were no UTF-8 arrive from a command line as lone surrogates."""
     with pytest.raises(InvalidPrompt):
         specs.generate("rain \udcff")
     with pytest.raises(InvalidField):
         specs.export("track\udcff")
-    with pytest.raises(InvalidField):
-        specs.generate("rain", options={"key": object()})
     with pytest.raises(UnsupportedFormat):
         specs.export("track", "ogg")

@@ -22,7 +22,10 @@ export function stateWord(job: Job): string {
   }
 }
 
-/** What is going on, in the worker's own words: "Rendering, chorus 2". */
+/**
+ * What is going on, in the worker's own words: "Recording: chorus, section 3 of 7". Where
+ * there are none, the steps are counted.
+ */
 export function stageWords(job: Job): string {
   if (job.state === Job_State.QUEUED) {
     return job.attempt > 0
@@ -34,9 +37,8 @@ export function stageWords(job: Job): string {
   if (progress === undefined || progress.stage === '') return 'Starting';
   const stage = progress.stage.replaceAll('_', ' ');
   const named = stage.charAt(0).toUpperCase() + stage.slice(1);
-  const detail = progress.detail === '' ? '' : `, ${progress.detail}`;
-  const steps = progress.steps > 1 ? ` (${progress.step} of ${progress.steps})` : '';
-  return `${named}${detail}${steps}`;
+  if (progress.detail !== '') return `${named}: ${progress.detail}`;
+  return progress.steps > 1 ? `${named} (${progress.step} of ${progress.steps})` : named;
 }
 
 /** Why the last attempt came to nothing, while the next one is awaited. */

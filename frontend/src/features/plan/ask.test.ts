@@ -6,9 +6,9 @@ import { EngineSchema } from '@/gen/musicgen/api/inference/v1/inference_service_
 import { TrackSchema } from '@/gen/musicgen/api/library/v1/track_pb';
 import { sampleRecipe } from '@/testing/sample-recipe';
 import { variationSpec, versionSpec } from './build-spec';
-import { instrumentsFor, readChoices } from './choices';
+import { bestOf, instrumentsFor, readChoices, withPresent } from './choices';
 import { withSection } from './edit';
-import { faultAt, faultsOf, unsendable, withoutFault } from './faults';
+import { faultAt, faultsOf, hasField, unsendable, withoutFault } from './faults';
 import { type Plan, planToJson } from './plan';
 import { type Recipe, readRecipe } from './recipe';
 import { changeableLayers, freshSeeds, presetsFor, variationTitle } from './variation';
@@ -30,11 +30,23 @@ const engine = create(EngineSchema, {
     maxDurationSeconds: 300,
     optionsSchema: {
       properties: {
-        tempo_bpm: { minimum: 30, maximum: 250 },
-        mode: { enum: ['major', 'minor'] },
-        metre: { enum: ['4/4', '7/8'] },
-        instruments: { items: { enum: ['piano', 'flute'] } },
-        texture: { enum: ['rain', 'none'] },
+        tempo_bpm: { minimum: 1, maximum: 2 },
+        instruments: { items: { enum: ['kazoo'] } },
+        texture: { enum: ['fog', 'none'] },
+        plan: {
+          properties: {
+            tempo_bpm: { minimum: 30, maximum: 250 },
+            swing: { minimum: 0, maximum: 0.5 },
+            mode: { enum: ['major', 'minor'] },
+            metre: { enum: ['4/4', '7/8'] },
+            texture: { enum: ['', 'rain'] },
+            parts: {
+              properties: { drums: { enum: ['pop'] }, lead: { enum: ['piano', 'flute'] } },
+            },
+            styles: { properties: { groove: { enum: ['cascara', 'one_drop'] } } },
+            sections: { items: { properties: { kind: { enum: ['intro', 'A'] } } } },
+          },
+        },
         seeds: {
           properties: {
             plan: layer('what nobody asked for'),
@@ -54,26 +66,43 @@ const engine = create(EngineSchema, {
 });
 
 describe('the choices', () => {
-  it('are read from the manifest', () => {
+  it('are those that the manifest has for a plan', () => {
     const choices = readChoices(engine);
     expect(choices).toMatchObject({
       version: '2.0.0',
-      instruments: ['piano', 'flute'],
+      instruments: { drums: ['pop'], lead: ['piano', 'flute'], bass: [] },
+      patterns: { groove: ['cascara', 'one_drop'] },
+      kinds: ['intro', 'A'],
       textures: ['rain'],
       modes: ['major', 'minor'],
       metres: ['4/4', '7/8'],
       tempo: { min: 30, max: 250 },
+      swing: { min: 0, max: 0.5 },
       lengthSeconds: { min: 5, max: 300 },
     });
     expect(instrumentsFor('lead', choices, plan)).toEqual(['electric_guitar', 'piano', 'flute']);
-    expect(instrumentsFor('drums', choices, plan)).toContain('lofi');
+    expect(instrumentsFor('drums', choices, plan)).toEqual(['lofi', 'pop']);
   });
 
-  it('are the usual ones without a manifest', () => {
+  it('are what the plan has where the manifest says nothing', () => {
     const choices = readChoices(undefined);
-    expect(choices.lengthSeconds).toEqual({ min: 5, max: 600 });
-    expect(choices.modes).toContain('dorian');
-    expect(choices.layers).toEqual([]);
+    expect(choices).toMatchObject({
+      lengthSeconds: { min: 5, max: 600 },
+      tempo: { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY },
+      swing: { min: 0, max: 1 },
+      patterns: {},
+      kinds: [],
+      layers: [],
+    });
+    expect(instrumentsFor('drums', choices, plan)).toEqual(['lofi']);
+    expect(instrumentsFor('arp', choices, plan)).toEqual([]);
+    expect(withPresent(choices.modes, plan.mode)).toEqual(['dorian']);
+  });
+
+  it('suit, or are the first that there are', () => {
+    expect(bestOf(['jazz', 'pop'], 'pop')).toBe('pop');
+    expect(bestOf(['jazz', 'rock'], 'pop')).toBe('jazz');
+    expect(bestOf([], 'pop')).toBeUndefined();
   });
 });
 
@@ -186,6 +215,45 @@ describe('faults', () => {
     expect(faultAt(faults, '')).toBe('An object is needed.');
     expect(faults['/spec.generate.parameters.duration_seconds']).toContain('700');
     expect(faultsOf(null)).toEqual({});
+  });
+
+  it('of the studio’s schema are told in plain words', () => {
+    const at = 'spec.generate.parameters.options.plan';
+    const faults = faultsOf({
+      ...error,
+      fields: {
+        [`${at}.sections[2].bars`]: 'is not valid: 0 is less than the minimum of 1',
+        [`${at}.sections`]: 'last 700 s together; 600 s are allowed',
+      },
+    });
+    expect(faultAt(faults, 'sections[2].bars')).toBe('It must be at least 1.');
+    expect(faultAt(faults, 'sections')).toBe('They last 700 s together; 600 s are allowed.');
+  });
+
+  it('have a field of the form, or are told below it', () => {
+    const shown = [
+      'tempo_bpm',
+      'parts.lead',
+      'styles.groove',
+      'sections',
+      'sections[2]',
+      'sections[2].bars',
+      'sections[2].parts[1]',
+      'progressions.A.degrees[0]',
+      '/spec.generate.parameters.duration_seconds',
+    ];
+    const told = [
+      '',
+      'parts',
+      'parts.arp',
+      'styles.arp',
+      'sections[2].rest_beats',
+      'progressions.C.tones',
+      'ring_frames',
+      '/spec.generate.parameters.prompt',
+    ];
+    expect(shown.filter((place) => !hasField(place, plan))).toEqual([]);
+    expect(told.filter((place) => hasField(place, plan))).toEqual([]);
   });
 
   it('go with what was changed', () => {

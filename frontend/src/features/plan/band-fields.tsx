@@ -1,13 +1,13 @@
 import { useId } from 'react';
 import { Button } from '@/ui/button';
 import { controlClass, fieldProps } from '@/ui/field';
-import { type Choices, instrumentsFor, KITS, PATTERNS, withPresent } from './choices';
+import { bestOf, type Choices, instrumentsFor, withPresent } from './choices';
 import { PATTERN_OF, withInstrument, withoutPart, withPartOf } from './edit';
 import { type Faults, faultAt } from './faults';
 import { PARTS, type Part, type Plan, partsOf } from './plan';
 import { partName, plain } from './plan-words';
 
-/** What an added part plays at first, where the piece didn't have it before. */
+/** What suits an added part at first, where the piece didn't have it before. */
 const FIRST: Readonly<Record<Part, string>> = {
   drums: 'pop',
   bass: 'electric_bass',
@@ -28,14 +28,12 @@ export function BandFields(props: {
 }) {
   const { plan, onEdit } = props;
   const parts = partsOf(plan);
-  const missing = PARTS.filter((part) => !parts.includes(part));
-  const add = (part: Part) => {
-    const instrument = props.original.parts[part] ?? FIRST[part];
-    const known = part === 'drums' ? KITS : props.choices.instruments;
-    const first = known.includes(instrument) ? instrument : (known[0] ?? instrument);
-    const next = withPartOf(plan, part, props.original) ?? withInstrument(plan, part, first);
-    onEdit(next, `parts.${part}`);
-  };
+  const missing = PARTS.flatMap((part) => {
+    const added = parts.includes(part)
+      ? null
+      : withAdded(plan, part, props.original, props.choices);
+    return added === null ? [] : [[part, added] as const];
+  });
   return (
     <div className="grid grid-cols-1 gap-2">
       <ul className="grid grid-cols-1 gap-2">
@@ -51,13 +49,13 @@ export function BandFields(props: {
       </ul>
       {missing.length > 0 && (
         <div className="flex flex-wrap items-center gap-1.5">
-          {missing.map((part) => (
+          {missing.map(([part, added]) => (
             <Button
               key={part}
               data-testid={`add-${part}`}
               className="py-1!"
               aria-label={`Add ${partName(part).toLowerCase()}`}
-              onClick={() => add(part)}
+              onClick={() => onEdit(added, `parts.${part}`)}
             >
               + {partName(part)}
             </Button>
@@ -66,6 +64,23 @@ export function BandFields(props: {
       )}
     </div>
   );
+}
+
+/**
+ * The plan with a part more: as the original has it, else as suits it best. null if the
+ * studio says nothing of what could play it.
+ */
+function withAdded(plan: Plan, part: Part, original: Plan, choices: Choices): Plan | null {
+  const back = withPartOf(plan, part, original);
+  if (back !== null) return back;
+  const instrument = original.parts[part] ?? bestOf(choices.instruments[part], FIRST[part]);
+  if (instrument === undefined) return null;
+  const pattern = PATTERN_OF[part];
+  if (pattern === undefined || pattern.style in plan.styles) {
+    return withInstrument(plan, part, instrument);
+  }
+  const best = bestOf(choices.patterns[pattern.style] ?? [], pattern.usual);
+  return best === undefined ? null : withInstrument(plan, part, instrument, best);
 }
 
 function PartRow(props: {
@@ -121,7 +136,7 @@ function PartRow(props: {
               onEdit({ ...plan, styles }, `styles.${style}`);
             }}
           >
-            {withPresent(PATTERNS[style] ?? [], plan.styles[style]).map((pattern) => (
+            {withPresent(props.choices.patterns[style] ?? [], plan.styles[style]).map((pattern) => (
               <option key={pattern} value={pattern}>
                 {plain(pattern)}
               </option>

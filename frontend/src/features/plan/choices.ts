@@ -1,7 +1,6 @@
-import type { JsonObject } from '@bufbuild/protobuf';
+import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import type { Engine } from '@/gen/musicgen/api/inference/v1/inference_service_pb';
-import { MODES } from './music';
-import { isObject, type Part, type Plan, words } from './plan';
+import { isObject, PARTS, type Part, type Plan, words } from './plan';
 
 /** A layer of a piece that a seed of its own can make anew. */
 export interface Layer {
@@ -10,14 +9,23 @@ export interface Layer {
   readonly decides: string;
 }
 
-/** What the composer of this studio can take. */
+/**
+ * What the composer of this studio can take: all of it is read from its manifest. Where that
+ * says nothing, only what the plan has already is on offer.
+ */
 export interface Choices {
   readonly version: string;
-  readonly instruments: readonly string[];
+  /** Part → what can play it: kits for the drums, instruments for the others. */
+  readonly instruments: Readonly<Record<Part, readonly string[]>>;
+  /** Style of a plan, such as "groove" → the patterns it can be. */
+  readonly patterns: Readonly<Record<string, readonly string[]>>;
+  readonly kinds: readonly string[];
+  /** Beds of sound; none is no bed and not among them. */
   readonly textures: readonly string[];
   readonly modes: readonly string[];
   readonly metres: readonly string[];
   readonly tempo: Range;
+  readonly swing: Range;
   readonly lengthSeconds: Range;
   readonly layers: readonly Layer[];
 }
@@ -27,120 +35,39 @@ export interface Range {
   readonly max: number;
 }
 
-/**
- * What a plan can say that no option of the engine lists. The engine judges: what it
- * doesn't know (any more) it refuses at its field.
- */
-export const KITS: readonly string[] = [
-  'acoustic',
-  'chip',
-  'cinematic',
-  'hiphop',
-  'house',
-  'jazz',
-  'lofi',
-  'pop',
-  'rock',
-  'synthwave',
-  'techno',
-  'trap',
-];
-
-/** Style of a plan → the patterns it can be. */
-export const PATTERNS: Readonly<Record<string, readonly string[]>> = {
-  groove: [
-    'amen',
-    'boombap',
-    'bossa',
-    'bossa_clave',
-    'chip',
-    'chip_gallop',
-    'drill',
-    'dusty',
-    'four_floor',
-    'four_floor_shuffle',
-    'funk',
-    'gated',
-    'gated_half',
-    'pop',
-    'ride',
-    'ride_brush',
-    'rock',
-    'rock_drive',
-    'shaker',
-    'taiko',
-    'taiko_march',
-    'techno',
-    'techno_rolling',
-    'train',
-    'trap',
-    'two_step',
-  ],
-  bass: [
-    'bossa',
-    'dnb_roll',
-    'eight08',
-    'eighths',
-    'funk',
-    'gallop',
-    'house_roll',
-    'laidback',
-    'octaves',
-    'offbeat',
-    'pedal',
-    'pushed',
-    'reese',
-    'root_fifth',
-    'roots',
-    'rumble',
-    'walking',
-  ],
-  comping: [
-    'block',
-    'bossa',
-    'broken',
-    'charleston',
-    'fingerpick',
-    'jazz',
-    'lofi',
-    'offbeat',
-    'ostinato',
-    'power',
-    'pushes',
-    'rolled',
-    'stabs',
-    'strum',
-    'swell',
-  ],
-  arp: ['pulse', 'random', 'sparse', 'up', 'updown'],
-};
-
-const USUAL_TEMPO: Range = { min: 40, max: 220 };
+const ANY: Range = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };
+const SHARE: Range = { min: 0, max: 1 };
 const USUAL_LENGTH: Range = { min: 5, max: 600 };
 
-/** Reads the choices from an engine's manifest; what it doesn't say is left to the usual. */
+/** Reads the choices from an engine's manifest. */
 export function readChoices(engine: Engine | undefined): Choices {
   const manifest = engine?.manifest;
-  const properties = objectOf(manifest?.optionsSchema?.properties);
-  const option = (name: string) => objectOf(properties[name]);
-  const tempo = option('tempo_bpm');
-  const seeds = objectOf(option('seeds').properties);
-  const modes = words(option('mode').enum);
+  const options = propertiesOf(manifest?.optionsSchema);
+  const plan = propertiesOf(options.plan);
+  const parts = propertiesOf(plan.parts);
+  const section = propertiesOf(objectOf(plan.sections).items);
   return {
     version: manifest?.version ?? '',
-    instruments: words(objectOf(option('instruments').items).enum),
-    textures: words(option('texture').enum).filter((texture) => texture !== 'none'),
-    modes: modes.length > 0 ? modes : MODES,
-    metres: words(option('metre').enum),
-    tempo: {
-      min: numberOf(tempo.minimum) ?? USUAL_TEMPO.min,
-      max: numberOf(tempo.maximum) ?? USUAL_TEMPO.max,
-    },
+    instruments: Object.fromEntries(
+      PARTS.map((part) => [part, choicesOf(parts[part])]),
+    ) as unknown as Choices['instruments'],
+    patterns: Object.fromEntries(
+      Object.entries(propertiesOf(plan.styles)).map(([style, schema]) => [
+        style,
+        choicesOf(schema),
+      ]),
+    ),
+    kinds: choicesOf(section.kind),
+    textures: choicesOf(plan.texture).filter((texture) => texture !== ''),
+    modes: choicesOf(plan.mode),
+    metres: choicesOf(plan.metre),
+    tempo: rangeOf(plan.tempo_bpm, ANY),
+    swing: rangeOf(plan.swing, SHARE),
     lengthSeconds: {
       min: manifest?.minDurationSeconds || USUAL_LENGTH.min,
       max: manifest?.maxDurationSeconds || USUAL_LENGTH.max,
     },
-    layers: Object.entries(seeds).map(([name, schema]) => ({
+    layers: Object.entries(propertiesOf(options.seeds)).map(([name, schema]) => ({
       name,
       decides: decides(objectOf(schema).description),
     })),
@@ -149,14 +76,18 @@ export function readChoices(engine: Engine | undefined): Choices {
 
 /** What can play a part: also what the plan has already, whether it is listed or not. */
 export function instrumentsFor(part: Part, choices: Choices, plan: Plan): string[] {
-  const listed = part === 'drums' ? KITS : choices.instruments;
-  return withPresent(listed, plan.parts[part]);
+  return withPresent(choices.instruments[part], plan.parts[part]);
 }
 
 /** The list, and what is chosen now if it is not in it. */
 export function withPresent(listed: readonly string[], present: string | undefined): string[] {
   const missing = present === undefined || present === '' || listed.includes(present);
   return missing ? [...listed] : [present, ...listed];
+}
+
+/** What suits best if the list has it, else the first that it has. */
+export function bestOf(listed: readonly string[], best: string): string | undefined {
+  return listed.includes(best) ? best : listed[0];
 }
 
 /** "Decides the melody and its touch." → "The melody and its touch." */
@@ -166,10 +97,22 @@ function decides(description: unknown): string {
   return said.charAt(0).toUpperCase() + said.slice(1);
 }
 
-function objectOf(value: unknown): JsonObject {
-  return isObject(value as JsonObject | undefined) ? (value as JsonObject) : {};
+function choicesOf(schema: JsonValue | undefined): string[] {
+  return words(objectOf(schema).enum);
 }
 
-function numberOf(value: unknown): number | undefined {
-  return typeof value === 'number' ? value : undefined;
+function rangeOf(schema: JsonValue | undefined, otherwise: Range): Range {
+  const { minimum, maximum } = objectOf(schema);
+  return {
+    min: typeof minimum === 'number' ? minimum : otherwise.min,
+    max: typeof maximum === 'number' ? maximum : otherwise.max,
+  };
+}
+
+function propertiesOf(schema: JsonValue | undefined): JsonObject {
+  return objectOf(objectOf(schema).properties);
+}
+
+function objectOf(value: JsonValue | undefined): JsonObject {
+  return isObject(value) ? value : {};
 }

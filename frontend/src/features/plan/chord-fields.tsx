@@ -2,15 +2,10 @@ import { controlClass } from '@/ui/field';
 import { withDegree } from './edit';
 import { type Faults, faultAt } from './faults';
 import { chordName } from './music';
-import { chordsOf, LOOPS, type Loop, type Plan } from './plan';
-import { LOOP_NAMES, loopOfSection } from './plan-words';
+import { chordsOf, type Plan } from './plan';
+import { LOOP_NAMES, loopsPlayed } from './plan-words';
 
 const DEGREES = [1, 2, 3, 4, 5, 6, 7];
-
-/** The loops of chords that this piece's sections play. */
-export function loopsPlayed(plan: Plan): Loop[] {
-  return LOOPS.filter((loop) => plan.sections.some((section) => loopOfSection(section) === loop));
-}
 
 /** Edits the chords: for each place in a loop, the step of the scale that it stands on. */
 export function ChordFields(props: {

@@ -30,15 +30,23 @@ export const PATTERN_OF: Readonly<Partial<Record<Part, { style: string; usual: s
   arp: { style: 'arp', usual: 'up' },
 };
 
-/** Lets a part play, or play something else. In a part that is new, all sections have it. */
-export function withInstrument(plan: Plan, part: Part, instrument: string): Plan {
+/**
+ * Lets a part play, or play something else. A part that is new plays in all sections, by this
+ * pattern if the plan has none for it.
+ */
+export function withInstrument(
+  plan: Plan,
+  part: Part,
+  instrument: string,
+  pattern = PATTERN_OF[part]?.usual ?? '',
+): Plan {
   const parts = ordered({ ...plan.parts, [part]: instrument });
   if (part in plan.parts) return { ...plan, parts };
-  const pattern = PATTERN_OF[part];
+  const style = PATTERN_OF[part]?.style;
   const styles =
-    pattern === undefined || pattern.style in plan.styles
+    style === undefined || style in plan.styles
       ? plan.styles
-      : { ...plan.styles, [pattern.style]: pattern.usual };
+      : { ...plan.styles, [style]: pattern };
   const sections = plan.sections.map((section) => ({
     ...section,
     parts: inOrder([...section.parts, part]),

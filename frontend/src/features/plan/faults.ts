@@ -1,5 +1,7 @@
 import { type ApiError, sentence } from '@/api/errors';
-import type { Plan } from './plan';
+import { PATTERN_OF } from './edit';
+import { type Plan, partsOf } from './plan';
+import { loopsPlayed } from './plan-words';
 
 /** Where the plan lies in a request, whatever message it sits in. */
 const IN_PLAN = /(?:^|\.)options\.plan(?:\.|$)/;
@@ -44,6 +46,24 @@ export function faultAt(faults: Faults, path: string, deep = false): string | un
     ([place]) => place === path || (deep && isInside(place, path)),
   );
   return found?.[1];
+}
+
+const FIELD = /^(?:title|tempo_bpm|tonic|mode|metre|swing|energy|texture)\b/;
+const SECTION_FIELD = /^sections(?:\[\d+\](?:$|\.(?:kind|bars|energy|parts|late)\b)|$)/;
+
+/** Whether the form shows what is wrong at a path; the rest is told below it. */
+export function hasField(place: string, plan: Plan): boolean {
+  if (FIELD.test(place) || SECTION_FIELD.test(place)) return true;
+  if (place.endsWith('.duration_seconds')) return true;
+  const parts = partsOf(plan);
+  const styles = parts.flatMap((part) => PATTERN_OF[part]?.style ?? []);
+  return (
+    parts.some((part) => place === `parts.${part}`) ||
+    styles.some((style) => place === `styles.${style}`) ||
+    loopsPlayed(plan).some(
+      (loop) => place === `progressions.${loop}` || isInside(place, `progressions.${loop}`),
+    )
+  );
 }
 
 /** The faults that are left when something was changed. */

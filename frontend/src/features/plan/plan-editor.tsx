@@ -72,6 +72,7 @@ export function PlanEditor(props: {
         <SectionForm
           plan={plan}
           index={selected}
+          choices={choices}
           faults={faults}
           onEdit={draft.edit}
           onSelect={draft.select}

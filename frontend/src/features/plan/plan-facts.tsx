@@ -1,12 +1,12 @@
 import type { ReactNode } from 'react';
 import { lengthWords } from '@/ui/time';
-import { loopsPlayed } from './chord-fields';
 import { keyName, metreOf } from './music';
 import { barsOf, chordsOf, type Plan, partsOf, secondsOf } from './plan';
 import {
   barWords,
   correctedWords,
   LOOP_NAMES,
+  loopsPlayed,
   partName,
   percent,
   plain,

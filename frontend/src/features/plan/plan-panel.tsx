@@ -2,6 +2,7 @@ import { type ReactNode, useState } from 'react';
 import type { Track } from '@/gen/musicgen/api/library/v1/track_pb';
 import { Button } from '@/ui/button';
 import { takeLostFocus } from '@/ui/focus';
+import { usePlanDrafts } from './drafts-context';
 import { NO_FAULTS } from './faults';
 import { PlanEditor } from './plan-editor';
 import { PlanFacts, Understood } from './plan-facts';
@@ -9,7 +10,6 @@ import { PlanJson } from './plan-json';
 import type { Recipe } from './recipe';
 import { SectionDetails } from './section-details';
 import { Timeline } from './timeline';
-import { isBegun } from './use-plan-draft';
 
 /** What other features put into a plan; the app passes them in. */
 export interface PlanSlots {
@@ -29,6 +29,7 @@ export function PlanPanel(props: {
 }) {
   const { track, recipe, slots } = props;
   const { plan } = recipe;
+  const drafts = usePlanDrafts();
   const [editing, setEditing] = useState<boolean | null>(null);
   const [selected, setSelected] = useState(0);
   return (
@@ -67,7 +68,7 @@ export function PlanPanel(props: {
               data-testid="edit-plan"
               onClick={() => setEditing(true)}
             >
-              {isBegun(track) ? 'Go on editing' : 'Edit the plan'}
+              {drafts.has(track.trackId) ? 'Go on editing' : 'Edit the plan'}
             </Button>
             <Button look="quiet" onClick={props.onDone}>
               Close

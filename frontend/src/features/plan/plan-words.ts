@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { keyName, tonicName } from './music';
-import { isObject, type Loop, type Part, type Section, words } from './plan';
+import { isObject, LOOPS, type Loop, type Part, type Plan, type Section, words } from './plan';
 
 /** Names of what a plan holds, for people. */
 
@@ -22,7 +22,6 @@ const KIND_NAMES: Readonly<Record<string, string>> = {
   break: 'Break',
   outro: 'Outro',
 };
-export const KINDS = Object.keys(KIND_NAMES);
 
 /** Where there is no room for a name. */
 const KIND_MARKS: Readonly<Record<string, string>> = {
@@ -73,6 +72,11 @@ export function kindMark(kind: string): string {
 /** Which loop of chords a section plays. */
 export function loopOfSection(section: Section): Loop {
   return LOOP_OF_KIND[section.kind] ?? 'A';
+}
+
+/** The loops of chords that this piece's sections play. */
+export function loopsPlayed(plan: Plan): Loop[] {
+  return LOOPS.filter((loop) => plan.sections.some((section) => loopOfSection(section) === loop));
 }
 
 /** "Verse 2": a section by its kind and how often that came. */

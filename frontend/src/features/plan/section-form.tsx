@@ -1,6 +1,6 @@
 import { type ReactNode, useId } from 'react';
 import { Button } from '@/ui/button';
-import { withPresent } from './choices';
+import { type Choices, withPresent } from './choices';
 import {
   type Playing,
   playingOf,
@@ -13,12 +13,13 @@ import {
 import { type Faults, faultAt } from './faults';
 import { ChoiceField, NumberField, ShareField } from './fields';
 import { type Plan, partsOf, type Section } from './plan';
-import { KINDS, kindName, partName, percent, sectionName } from './plan-words';
+import { kindName, partName, percent, sectionName } from './plan-words';
 
 /** Edits the section that is chosen: what it is, how long, how strong, and who plays. */
 export function SectionForm(props: {
   plan: Plan;
   index: number;
+  choices: Choices;
   faults: Faults;
   onEdit: (plan: Plan, path: string) => void;
   onSelect: (index: number) => void;
@@ -92,7 +93,7 @@ export function SectionForm(props: {
           testId="section-kind"
           label="Kind"
           value={section.kind}
-          choices={withPresent(KINDS, section.kind)}
+          choices={withPresent(props.choices.kinds, section.kind)}
           name={kindName}
           error={at('kind')}
           onChange={(kind) => change({ kind }, 'kind')}

@@ -8,7 +8,10 @@ import { metreOf, TONICS, tonicName } from './music';
 import type { Plan } from './plan';
 import { plain } from './plan-words';
 
-const MOST_SWING = 0.6;
+/** "40–220 bpm", as far as the studio says what can be. */
+function tempoUnit({ tempo: { min, max } }: Choices): string {
+  return Number.isFinite(max - min) ? `${min}–${max} bpm` : 'bpm';
+}
 
 /** Edits what holds for the whole piece. */
 export function SoundFields(props: {
@@ -32,7 +35,7 @@ export function SoundFields(props: {
         id={`${id}-tempo`}
         testId="plan-tempo"
         label="Tempo"
-        unit="bpm"
+        unit={tempoUnit(choices)}
         value={plan.tempo_bpm}
         error={at('tempo_bpm')}
         onChange={(tempo_bpm) => set({ tempo_bpm }, 'tempo_bpm')}
@@ -81,7 +84,7 @@ export function SoundFields(props: {
         id={`${id}-swing`}
         testId="plan-swing"
         label="Swing"
-        max={MOST_SWING}
+        max={choices.swing.max}
         value={plan.swing}
         disabled={!even}
         {...(even ? {} : { hint: `none in ${plan.metre}` })}

@@ -1,8 +1,9 @@
 import { useEffect, useState } from 'react';
 import type { ApiError } from '@/api/errors';
 import type { Track } from '@/gen/musicgen/api/library/v1/track_pb';
+import { usePlanDrafts } from './drafts-context';
 import { withEnergy } from './edit';
-import { type Faults, faultsOf, NO_FAULTS, unsendable, withoutFault } from './faults';
+import { type Faults, faultsOf, hasField, NO_FAULTS, unsendable, withoutFault } from './faults';
 import { type Plan, samePlan } from './plan';
 
 export interface PlanDraft {
@@ -23,25 +24,16 @@ export interface PlanDraft {
   readonly check: () => boolean;
 }
 
-/** The fields that the form shows; what is said of others is shown below it. */
-const SHOWN =
-  /^(title|tempo_bpm|tonic|mode|metre|swing|energy|texture|parts|styles|sections|progressions)\b|\.duration_seconds$/;
-
-/** Edits that were begun, by track: closing the form loses none of them. */
-const begun = new WeakMap<Track, Plan>();
-
-export function isBegun(track: Track): boolean {
-  return begun.has(track);
-}
-
 /** The plan of a track while it is edited, and what the studio said of it. */
 export function usePlanDraft(track: Track, original: Plan, error: ApiError | null): PlanDraft {
-  const [plan, setPlan] = useState(() => begun.get(track) ?? original);
+  const drafts = usePlanDrafts();
+  const { trackId } = track;
+  const [plan, setPlan] = useState(() => drafts.get(trackId, original) ?? original);
   const changed = !samePlan(plan, original);
   useEffect(() => {
-    if (changed) begun.set(track, plan);
-    else begun.delete(track);
-  }, [track, plan, changed]);
+    if (changed) drafts.keep(trackId, { plan, original });
+    else drafts.drop(trackId);
+  }, [drafts, trackId, plan, original, changed]);
   /** Before the energy was touched: sliding there and back changes nothing. */
   const [calm, setCalm] = useState<Plan | null>(null);
   const [selected, setSelected] = useState(0);
@@ -69,7 +61,7 @@ export function usePlanDraft(track: Track, original: Plan, error: ApiError | nul
     changed,
     selected: Math.min(selected, plan.sections.length - 1),
     faults,
-    unplaced: unplaced === null ? null : said(unplaced),
+    unplaced: unplaced === null ? null : said(unplaced, plan),
     refusals,
     select: setSelected,
     edit: (next, path) => {
@@ -100,10 +92,12 @@ export function usePlanDraft(track: Track, original: Plan, error: ApiError | nul
 }
 
 /** What is left to say when each field says its own. */
-function said(error: ApiError): { message: string; remedy: string } | null {
+function said(error: ApiError, plan: Plan): { message: string; remedy: string } | null {
   const all = Object.entries(faultsOf(error));
-  const others = all.filter(([path]) => !SHOWN.test(path));
+  const others = all.filter(([path]) => !hasField(path, plan));
   if (all.length > 0 && others.length === 0) return null;
-  const remedy = others.map(([path, fault]) => `${path.replace(/^\//, '')}: ${fault}`).join(' ');
+  const remedy = others
+    .map(([path, fault]) => (path === '' ? fault : `${path.replace(/^\//, '')}: ${fault}`))
+    .join(' ');
   return { message: error.message, remedy: remedy || error.remedy };
 }

@@ -1,10 +1,16 @@
 import type { Choices, Layer } from './choices';
 import { isPart, type Plan } from './plan';
 
-/** Which layers of a piece can be made anew while its plan stays, and what to call that. */
+/**
+ * Which layers of a piece can be made anew while its plan stays, and what to call that. The
+ * SDK's plans.py does the same; testing/variation-cases.json holds both to it.
+ */
 
 /** A plan that is given decides all that these would: their seeds change nothing. */
 const DECIDED_BY_THE_PLAN: readonly string[] = ['plan', 'form', 'title'];
+
+/** What another piece of the same kind keeps. */
+const KEPT_BY_ANOTHER: readonly string[] = ['sound'];
 
 const NAMES: Readonly<Record<string, string>> = {
   harmony: 'Harmony',
@@ -46,7 +52,7 @@ export function changeableLayers(choices: Choices, plan: Plan): ChangeableLayer[
       label: NAMES[name] ?? name,
       hint: DECIDES[name] ?? decides,
     }))
-    .sort((one, other) => place(one.name) - place(other.name));
+    .sort((one, other) => place(one.name) - place(other.name) || (one.name < other.name ? -1 : 1));
 }
 
 export interface Preset {
@@ -83,7 +89,7 @@ export function presetsFor(layers: readonly ChangeableLayer[]): Preset[] {
       name: 'another',
       label: 'Another one like it',
       hint: 'All notes new; plan and sounds stay.',
-      layers: layers.map(({ name }) => name).filter((name) => name !== 'sound'),
+      layers: layers.map(({ name }) => name).filter((name) => !KEPT_BY_ANOTHER.includes(name)),
     },
   ];
   return presets.filter((preset) => preset.layers.length > 0);
@@ -102,7 +108,7 @@ function randomSeed(): number {
 }
 
 const MAX_TITLE = 200;
-const VARIED = /\s\((?:new |another take)[^()]*\)$/;
+const VARIED = / \((?:new |another take)[^()]*\)$/;
 
 /** "Rainy Night (new melody 2)"; a variation of a variation gets no second suffix. */
 export function variationTitle(
@@ -117,10 +123,7 @@ export function variationTitle(
     .map(({ label }) => label.toLowerCase());
   const said = labels.length > 3 ? 'another take' : `new ${labels.join(', ')}`;
   const suffix = ` (${said}${count > 1 ? ` ${nth}` : ''})`;
-  return (
-    title
-      .replace(VARIED, '')
-      .slice(0, MAX_TITLE - suffix.length)
-      .trimEnd() + suffix
-  );
+  const letters = Array.from(title.replace(VARIED, '')); // no letter is cut in half
+  const room = MAX_TITLE - Array.from(suffix).length;
+  return letters.slice(0, room).join('').trimEnd() + suffix;
 }
