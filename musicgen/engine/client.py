@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from musicgen.engine.convert import (
     preview_from_proto,
 )
 from musicgen.engine.servicer import TOKEN_METADATA
-from musicgen.errors import EngineCrashed
+from musicgen.errors import EngineCrashed, ServiceUnavailable
 from musicgen.progress import Progress
 from musicgen.rpc.channel import connect
 from musicgen.rpc.convert_progress import progress_from_proto
@@ -52,6 +53,8 @@ class EngineClient:
             )
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from error
+        except asyncio.CancelledError as end:
+            raise _closed_or(end) from end
         return manifest_from_proto(answer.manifest)
 
     async def generate(
@@ -83,6 +86,8 @@ class EngineClient:
                         return
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from error
+        except asyncio.CancelledError as end:
+            raise _closed_or(end) from end
         finally:
             call.cancel()
         raise EngineCrashed("The engine ended without a result.")
@@ -90,3 +95,12 @@ class EngineClient:
     async def close(self) -> None:
         """Close the connection."""
         await self._channel.close()
+
+
+def _closed_or(end: asyncio.CancelledError) -> BaseException:
+    """Tell a call whose connection was closed, since its host has ended, from a cancelled
+    caller: gRPC raises the same for both."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        return end
+    return ServiceUnavailable("The connection to the engine was closed.")

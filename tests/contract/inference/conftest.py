@@ -106,5 +106,5 @@ async def running(folder: Path, **settings: Any) -> AsyncIterator[Running]:
 @pytest.fixture
 async def inference(short_tmp: Path) -> AsyncIterator[Running]:
     """The service, with a stall timeout of a second."""
-    async with running(short_tmp, stall_timeout_s=1.0) as service:
+    async with running(short_tmp, stall_timeout_s=3.0) as service:
         yield service
