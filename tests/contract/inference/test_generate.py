@@ -343,7 +343,7 @@ async def test_silence_is_a_timeout(inference: Running) -> None:
     started_s = time.monotonic()
     found = await failure(inference, request(options={"hang_at": 2}))
     assert isinstance(found, GenerationTimeout)
-    assert time.monotonic() - started_s < 4.0
+    assert time.monotonic() - started_s < 8.0
     assert (await inference.generate(request("next")))[-1].HasField("result")
 
 

@@ -34,7 +34,7 @@ def test_stems_add_up_to_the_mix(tmp_path: Path, loop: bool) -> None:
     streams, mix = Streams(1, "x"), Mix(plan)
     with Crew(lambda: None) as crew, StemFiles(plan, tmp_path) as files:
         band = Band(plan, compose(plan, streams), streams, None, mix.lead)
-        channels = soundcheck(plan, band, crew, lambda _: None)
+        channels = soundcheck(plan, band, crew, lambda _: None).channels
         parts = {part: Stem(part, band, band.played[part]) for part in plan.parts}
         places = spans(mix.frames, mix.lead)
         for block in record(parts, channels, Desk(plan, streams), places, crew):

@@ -93,11 +93,12 @@ class Performance:
             band = Band(plan, score, self._streams, self._bank, mix.lead)
             progress.enter("soundcheck")
             building = crew.start(self._build_desk, [plan])
-            channels = soundcheck(plan, band, crew, progress.advance)
+            check = soundcheck(plan, band, crew, progress.advance)
+            previews.prepare(check.together)
             desk = building.wait()[0]
             progress.enter("recording")
             parts = {part: Stem(part, band, band.played[part]) for part in plan.parts}
-            for block in record(parts, channels, desk, self._places, crew):
+            for block in record(parts, check.channels, desk, self._places, crew):
                 mix.write(block.mix, block.start)
                 if files:
                     files.write(block)

@@ -20,14 +20,17 @@ from services.inference.engines.composer.limiter import (
     limiter_curve,
     true_peaks,
 )
-from services.inference.engines.composer.loudness import GROUP_FRAMES
+from services.inference.engines.composer.loudness import (
+    GROUP_FRAMES,
+    group_energies,
+    integrated_lufs,
+)
 from services.inference.engines.composer.master import TARGET_LUFS
-from services.inference.engines.composer.mix import Mix
+from services.inference.engines.composer.mix import Edges, Mix
 from services.inference.engines.composer.plan import SAMPLE_RATE_HZ, Plan
 from services.inference.engines.composer.reverb import BLOCK_FRAMES
-from services.inference.engines.composer.soundcheck import expected_lufs
 from services.inference.engines.composer.synth.tables import Doubles, Floats
-from services.inference.engines.composer.tone import Shaper, find_tone
+from services.inference.engines.composer.tone import Shaper, Tone, find_tone
 
 _LAST_SHARE = 0.75
 """No preview ends later in a piece: by then the whole is nearly there."""
@@ -35,13 +38,16 @@ _LEAST_FRAMES = 5 * BLOCK_FRAMES
 """A shorter piece is done in a second."""
 _FIRST_FRAMES = BLOCK_FRAMES
 _GROWTH = 2.0
+_MOST_GAIN_DB = 12.0
+_QUIETER_LU = 1.2
+"""How much softer than its full sections a whole piece is, as measured over the families."""
 
 
 class Previews:
     """Cuts previews from a mix that grows. Each doubles what can be heard.
 
-    The gain and the tone are those that the first stretch asks for: the finished master hears
-    the whole piece and may choose others.
+    The gain and the tone are those that the sound check asks for: the finished master hears the
+    whole piece and may choose others.
     """
 
     def __init__(
@@ -55,9 +61,17 @@ class Previews:
         self._done = 0
         self._count = 0
         self._next = _FIRST_FRAMES // GROUP_FRAMES * GROUP_FRAMES
-        self._shaper: Shaper | None = None
-        self._last_gain = 1.0
-        self._gain = decibels(TARGET_LUFS - expected_lufs(plan))
+        self._shaper = Shaper(Tone())
+        self._gain = self._last_gain = 1.0
+
+    def prepare(self, together: Floats) -> None:
+        """Choose tone and gain by all parts at once, as the sound check gives them."""
+        # Beyond the piece: where there are no fades.
+        heard = Edges(self._plan)(together, self._mix.frames)
+        tone = find_tone(heard, self._plan, self._alive)
+        loudness_lufs = integrated_lufs(next(group_energies([Shaper(tone)(heard)])))
+        self._shaper = Shaper(tone)
+        self._gain = decibels(min(_MOST_GAIN_DB, TARGET_LUFS - loudness_lufs + _QUIETER_LU))
 
     def reached(self, end: int) -> None:
         """The mix is there up to frame `end`: tell a preview if it is time for one."""
@@ -90,8 +104,6 @@ class Previews:
     def _shaped(self, start: int, end: int) -> Iterator[tuple[Floats, Doubles]]:
         """Yield blocks with their tone and gain, and their peaks."""
         heard = self._mix.heard(start, end)
-        if self._shaper is None:
-            self._shaper = Shaper(find_tone(heard, self._plan, self._alive))
         for first in range(0, heard.shape[1], BLOCK_FRAMES):
             self._alive()
             block = self._shaper(heard[:, first : first + BLOCK_FRAMES]) * np.float32(self._gain)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from services.inference.engines.composer.channel import Channel
 from services.inference.engines.composer.crew import Crew
@@ -27,30 +29,39 @@ _EXCERPT_S = 8.0
 _MOST_GAIN = 30.0
 
 
-def soundcheck(
-    plan: Plan, band: Band, crew: Crew, told: Callable[[str], None]
-) -> dict[str, Channel]:
-    """Return each part's channel, balanced. Calls `told` with a part when it is done."""
+@dataclass(frozen=True, slots=True)
+class Soundcheck:
+    """What a sound check gives."""
 
-    def check(part: str) -> float:
+    channels: dict[str, Channel]
+    """Each part's channel, balanced and not used yet."""
+    together: Floats
+    """The fullest seconds of all parts at once, dry, shape [2, frames]: about what the loud
+    sections of the mix will be."""
+
+
+def soundcheck(plan: Plan, band: Band, crew: Crew, told: Callable[[str], None]) -> Soundcheck:
+    """Balance the parts. Calls `told` with a part when it is done."""
+
+    def check(part: str) -> tuple[float, Floats]:
         start, end = _fullest(plan, band.played[part])
         excerpt = [cue for cue in band.played[part] if start <= cue.at < end]
         trial = Stem(part, band, excerpt).render(start, end, crew.alive)
-        return _gain(part, plan, Channel(part, plan, band.kicks)(trial, start))
+        heard = Channel(part, plan, band.kicks)(trial, start)
+        return _gain(part, plan, heard), heard
 
-    channels = {}
+    channels: dict[str, Channel] = {}
+    excerpts: list[Floats] = []
     checks = {part: crew.start(check, [part]) for part in plan.parts}
     for part, pending in checks.items():
+        gain, heard = pending.wait()[0]
         channels[part] = Channel(part, plan, band.kicks)
-        channels[part].gain = pending.wait()[0]
+        channels[part].gain = gain
+        excerpts.append(heard * np.float32(gain))
         told(part)
-    return channels
-
-
-def expected_lufs(plan: Plan) -> float:
-    """How loud the balanced parts are together where all of them play."""
-    energy = sum(math.pow(10.0, _target_lufs(part, plan) / 10.0) for part in plan.parts)
-    return 10.0 * math.log10(energy)
+    frames = min(excerpt.shape[1] for excerpt in excerpts)
+    together = sum((excerpt[:, :frames] for excerpt in excerpts), np.zeros((2, frames), np.float32))
+    return Soundcheck(channels, together)
 
 
 def _target_lufs(part: str, plan: Plan) -> float:

@@ -126,12 +126,14 @@ def plucked(
         loss = math.exp(-exact / (held_s * SAMPLE_RATE_HZ))
         length_s = min(seconds, held_s * 6.0)
         rows = max(2, math.ceil(length_s * SAMPLE_RATE_HZ / period))
-        burst = filtered(rng.standard_normal(period * 2), lowpass(ceiling_hz))[period:]
+        # Round and round, so that it joins itself: a step would tick in each period.
+        noise = np.tile(rng.standard_normal(period), 3)
+        burst = filtered(noise, lowpass(ceiling_hz))[2 * period :]
         burst = burst - np.add.reduce(burst) / period
         comb = max(1, round(period * position))
         current = burst - np.concatenate((burst[-comb:], burst[:-comb]))
         table = np.empty((rows, period))
-        last = 0.0
+        last = float(current[-1])
         for row in range(rows):
             table[row] = current
             shifted = np.concatenate(((last,), current[:-1]))
