@@ -177,6 +177,10 @@ bench-deps: $(VENV)/dev.stamp
 	@$(BIN)/python -c 'import pyloudnorm' 2>/dev/null || \
 	  $(BIN)/pip install --quiet --no-deps pyloudnorm==0.2.0
 
+.PHONY: bench-first-sound
+bench-first-sound: setup ## Request → first preview that can be heard, through Envoy, for every family
+	musicgen up --quiet --port 0 --data "$$(mktemp -d)" --exec python -m bench.first_sound
+
 .PHONY: bench-latency
 bench-latency: setup browser ## Click → progress and event → screen in a browser, beside a 1 s poll
 	musicgen up --quiet --port 0 --data "$$(mktemp -d)" --exec python -m bench.latency
