@@ -121,7 +121,7 @@ QUIET: dict[str, Profile] = {
         reverb_db=-9,
         air_db=-18,
         texture="rain",
-        texture_db=9.0,
+        texture_db=5.0,
     ),
 }
 """Family → its profile."""
