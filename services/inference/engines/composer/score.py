@@ -124,6 +124,9 @@ def section_spans(plan: Plan, section: Section, rng: np.random.Generator) -> tup
     total = section.bars * plan.bar.beats
     count = math.ceil(total / length - 1e-9)
     degrees = develop(progression, count, plan.mode, section.repeat, rng)
+    ends_loop = plan.loop and section.start_bar + section.bars == plan.bars
+    if ends_loop and plan.profile.form == "drift" and count > 1:
+        degrees[-1] = (0, False)  # the chord of the loop's start: nothing moves at the seam
     sequence = [
         spell(degree, plan.tonic, plan.mode, progression.tones, raised=raised)
         for degree, raised in degrees
