@@ -20,8 +20,8 @@ from musicgen.api.jobs.v1 import job_pb2
 from musicgen.client import Studio, specs
 
 FAMILIES = (
-    "lofi", "house", "techno", "synthwave", "trap", "hip hop", "drum and bass", "jazz", "bossa nova",
-    "latin", "reggae", "funk", "rock", "pop", "folk", "solo piano", "cinematic", "ambient",
+    "lofi", "house", "techno", "synthwave", "trap", "hip hop", "drum and bass", "jazz",
+    "bossa nova", "latin", "reggae", "funk", "rock", "pop", "folk", "solo piano", "cinematic", "ambient",
     "chiptune", "study beats", "sleep", "meditation", "rain",
 )  # fmt: skip
 
