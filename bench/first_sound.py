@@ -21,8 +21,8 @@ from musicgen.client import Studio, specs
 
 FAMILIES = (
     "lofi", "house", "techno", "synthwave", "trap", "hip hop", "drum and bass", "jazz",
-    "bossa nova", "latin", "reggae", "funk", "rock", "pop", "folk", "solo piano", "cinematic", "ambient",
-    "chiptune", "study beats", "sleep", "meditation", "rain",
+    "bossa nova", "latin", "reggae", "funk", "rock", "pop", "folk", "solo piano", "cinematic",
+    "ambient", "chiptune", "study beats", "sleep", "meditation", "rain",
 )  # fmt: skip
 
 
