@@ -75,16 +75,18 @@ def _interpolators() -> Floats:
     return np.array(rows, np.float32)
 
 
-def limiter_curve(peaks: Doubles, start: float = 1.0) -> Doubles:
+def limiter_curve(peaks: Doubles, alive: Alive, start: float = 1.0) -> Doubles:
     """Gain of each group: down ahead of a peak, back up slowly after it; `start` before all."""
     needed = np.minimum(1.0, CEILING / np.maximum(peaks, 1e-9))
     ahead = minimum_filter1d(needed, 2 * LOOK_AHEAD_GROUPS + 1, mode="nearest").tolist()
     share = 1.0 - math.exp(-GROUP_FRAMES / (_RELEASE_S * SAMPLE_RATE_HZ))
     gain = start
     curve = []
-    for target in ahead:
-        gain = target if target < gain else gain + (target - gain) * share
-        curve.append(gain)
+    for first in range(0, len(ahead), _CHUNK_GROUPS):
+        alive()
+        for target in ahead[first : first + _CHUNK_GROUPS]:
+            gain = target if target < gain else gain + (target - gain) * share
+            curve.append(gain)
     smooth: Doubles = uniform_filter1d(np.array(curve), 5, mode="nearest")
     return smooth
 

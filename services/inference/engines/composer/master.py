@@ -92,7 +92,7 @@ class Master:
                 limit = CEILING / decibels(refined_db)
                 peaks = true_peaks(self._samples, peaks, limit, self._alive)
             self._gain = decibels(gain_db)
-            self._curve = limiter_curve(peaks * self._gain)
+            self._curve = limiter_curve(peaks * self._gain, self._alive)
             curve = self._curve[heard]
             self.lufs = integrated_lufs(groups * curve * curve) + gain_db
             missing = TARGET_LUFS - self.lufs

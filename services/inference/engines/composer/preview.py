@@ -96,7 +96,7 @@ class Previews:
                     continue
                 block, peaks = current
                 ahead = following[1][:LOOK_AHEAD_GROUPS] if following else peaks[:0]
-                curve = limiter_curve(np.concatenate((peaks, ahead)), self._last_gain)
+                curve = limiter_curve(np.concatenate((peaks, ahead)), self._alive, self._last_gain)
                 self._last_gain = float(curve[len(peaks) - 1])
                 gain = gain_at(curve, 0, block.shape[1]).astype(np.float32)
                 writer.write((block * gain).T)
