@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -85,10 +86,12 @@ def write(takes: Sequence[Take], verdict: judge.Verdict | None, names: Mapping[i
 def _verdict(verdict: judge.Verdict | None) -> str:
     if verdict is None:
         return "Rendered without the judge."
+    told = f"The judge takes {verdict.right:.0%} of the pieces for the family asked for."
+    if math.isnan(verdict.auc):  # with one seed there are no two to compare
+        return told
     return (
-        f"The judge takes {verdict.right:.0%} of the pieces for the family asked for. Distances: "
-        f"two seeds of a prompt {verdict.seeds:.2f}, prompts of different families "
-        f"{verdict.others:.2f}; AUC {verdict.auc:.3f}."
+        f"{told} Distances: two seeds of a prompt {verdict.seeds:.2f}, prompts of different "
+        f"families {verdict.others:.2f}; AUC {verdict.auc:.3f}."
     )
 
 
