@@ -74,10 +74,11 @@ def loops_found() -> tuple[float, float, float]:
     cut, jump = sound.copy(), sound.copy()
     cut[-RATE_HZ // 20 :] = 0
     jump[: RATE_HZ // 10] += 0.1 * np.exp(-np.arange(RATE_HZ // 10) / 500)[:, None]
-    return tuple(
-        seams.assess("", 1, one, bars=8, beats=2, bpm=120, hits=np.empty(0)).ratio
-        for one in (sound, cut, jump)
-    )  # type: ignore[return-value]
+
+    def ratio(one: Floats) -> float:
+        return seams.assess("", 1, one, bars=8, beats=2, bpm=120, hits=np.empty(0)).ratio
+
+    return ratio(sound), ratio(cut), ratio(jump)
 
 
 def tags_heard() -> Iterator[tuple[str, bool]]:
