@@ -1,0 +1,1 @@
+"""From a cycle to a file of hours: what sounds when, and how each format is written."""
