@@ -177,6 +177,11 @@ bench-deps: $(VENV)/dev.stamp
 	@$(BIN)/python -c 'import pyloudnorm' 2>/dev/null || \
 	  $(BIN)/pip install --quiet --no-deps pyloudnorm==0.2.0
 
+.PHONY: bench-looper
+bench-looper: setup ## Loops found and judged on tracks whose truth is known, beside a rival: bench/README.md
+	python -m bench.looper.selfcheck
+	python -m bench.looper
+
 .PHONY: bench-first-sound
 bench-first-sound: setup ## Request → first preview that can be heard, through Envoy, for every family
 	musicgen up --quiet --port 0 --data "$$(mktemp -d)" --exec python -m bench.first_sound

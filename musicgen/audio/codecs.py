@@ -1,4 +1,4 @@
-"""Reading and writing audio files in blocks, through libsndfile.
+"""Reading and writing audio files in blocks: through libsndfile, and M4A through aac.py.
 
 Samples are float32 arrays of shape [frames, channels], nominally -1 to 1.
 """
@@ -6,11 +6,9 @@ Samples are float32 arrays of shape [frames, channels], nominally -1 to 1.
 from __future__ import annotations
 
 import contextlib
-import enum
 import errno
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -18,7 +16,23 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from musicgen.audio import aac
+from musicgen.audio.formats import Format, Properties, check_writable, written_rate_hz
+from musicgen.audio.m4a import M4aWriter
+from musicgen.audio.resampling import Resampler
 from musicgen.errors import InvalidAudio
+
+__all__ = [
+    "BLOCK_FRAMES",
+    "AudioReader",
+    "AudioWriter",
+    "Format",
+    "Properties",
+    "Samples",
+    "check_writable",
+    "probe",
+    "written_rate_hz",
+]
 
 BLOCK_FRAMES = 65_536
 """Frames per read and write. libsndfile crashes on minutes of audio in one call."""
@@ -29,34 +43,6 @@ RIFF_LIMIT_BYTES = (1 << 32) - 4096
 Samples = npt.NDArray[np.float32]
 
 
-class Format(enum.Enum):
-    """A container and codec: its file extension, media type and libsndfile names."""
-
-    FLAC = ("flac", "audio/flac", "FLAC")
-    WAV = ("wav", "audio/wav", "WAV")
-    MP3 = ("mp3", "audio/mpeg", "MP3")
-
-    def __init__(self, extension: str, media_type: str, container: str) -> None:
-        self.extension = extension
-        self.media_type = media_type
-        self.container = container
-
-
-@dataclass(frozen=True, slots=True)
-class Properties:
-    """Facts of an audio file. A frame is one sample of every channel."""
-
-    format: Format | None
-    sample_rate_hz: int
-    channels: int
-    duration_frames: int
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return self.duration_frames / self.sample_rate_hz
-
-
 _FORMATS = {
     "FLAC": Format.FLAC,
     "WAV": Format.WAV,
@@ -65,9 +51,22 @@ _FORMATS = {
     "MP3": Format.MP3,
     "MPEG": Format.MP3,
 }
-
+_OGG_FORMATS = {"OPUS": Format.OPUS, "VORBIS": Format.OGG}
 
 _FINER_THAN_16_BITS = frozenset({"PCM_24", "PCM_32", "FLOAT", "DOUBLE"})
+
+_PREROLL_FRAMES = 8_192
+"""libsndfile gives other samples than it should for up to this long after a seek in these:
+their frames lean on those before."""
+_LEANING = frozenset({"VORBIS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III"})
+
+# libsndfile's compression levels, from 0 (best and biggest) to 1.
+_LEVELS = {
+    Format.MP3: 0.0,  # about 256 kbit/s in stereo
+    Format.OPUS: 0.768,  # 64 kbit/s a channel
+    Format.OGG: 0.4,  # quality 6, about 192 kbit/s in stereo
+}
+_SUBTYPES = {Format.MP3: "MPEG_LAYER_III", Format.OPUS: "OPUS", Format.OGG: "VORBIS"}
 
 
 @contextlib.contextmanager
@@ -89,36 +88,45 @@ class AudioReader:
     """An open audio file. `format` in `properties` is None for one we don't write."""
 
     def __init__(self, path: Path) -> None:
-        """Open `path`. Raises InvalidAudio if it is no audio that can be read."""
+        """Open `path`. Raises InvalidAudio if it is no audio that can be read, and
+        UnsupportedFormat for M4A where the part that reads it is missing."""
+        self._file: _Sndfile | aac.Decoder
         try:
-            self._file = soundfile.SoundFile(path)
-        except (soundfile.LibsndfileError, OSError) as error:
+            with path.open("rb") as file:
+                container = aac.container_of(file.read(12))
+        except OSError as error:
             raise InvalidAudio(f"The audio can't be read ({_cause(error)}).") from error
+        if container is None:
+            self._file = _Sndfile(path)
+            format = self._file.format
+        else:
+            self._file = aac.Decoder(path, container)
+            format = Format.M4A if self._file.is_m4a else None
         self.properties = Properties(
-            _FORMATS.get(self._file.format),
-            self._file.samplerate,
-            self._file.channels,
-            self._file.frames,
+            format, self._file.sample_rate_hz, self._file.channels, self._file.duration_frames
         )
+        self._position = 0
 
     @property
     def bits(self) -> int:
         """PCM bits that keep what the file holds: 16, or 24 if it is finer than that.
         A decoder's output of a lossy file counts as 16."""
-        return 24 if self._file.subtype in _FINER_THAN_16_BITS else 16
+        return self._file.bits
 
     def seek(self, frame: int) -> None:
         """Go to a frame, counted from the start. Raises InvalidAudio."""
-        with _broken_is_invalid():
+        if frame != self._position:  # readers of block after block say where they are
             self._file.seek(frame)
+            self._position = frame
 
     def read(self, frames: int) -> Samples:
         """Read up to `frames` frames; fewer at the end. Shape [frames, channels].
 
         Raises InvalidAudio where the file is broken.
         """
-        with _broken_is_invalid():
-            return self._file.read(frames, dtype="float32", always_2d=True)  # type: ignore[no-any-return]  # soundfile is untyped
+        block = self._file.read(frames)
+        self._position += len(block)
+        return block
 
     def blocks(self, frames: int = BLOCK_FRAMES) -> Iterator[Samples]:
         """Yield the rest of the file in blocks of shape [frames, channels]."""
@@ -137,6 +145,48 @@ class AudioReader:
         self._file.close()
 
 
+class _ReadOnwards(soundfile.SoundFile):  # type: ignore[misc]  # soundfile is untyped
+    """soundfile seeks after each read in what it takes for seekable, be it to where it is
+    already. In an MP3 the samples after that are others than they should be."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+class _Sndfile:
+    """A file that libsndfile reads."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._file = _ReadOnwards(path)
+        except (soundfile.LibsndfileError, OSError) as error:
+            raise InvalidAudio(f"The audio can't be read ({_cause(error)}).") from error
+        subtype = self._file.subtype
+        self.format = (
+            _OGG_FORMATS.get(subtype)
+            if self._file.format == "OGG"
+            else _FORMATS.get(self._file.format)
+        )
+        self.sample_rate_hz: int = self._file.samplerate
+        self.channels: int = self._file.channels
+        self.duration_frames: int = self._file.frames
+        self.bits = 24 if subtype in _FINER_THAN_16_BITS else 16
+        self._preroll_frames = _PREROLL_FRAMES if subtype in _LEANING else 0
+
+    def seek(self, frame: int) -> None:
+        before = max(0, frame - self._preroll_frames)
+        with _broken_is_invalid():
+            self._file.seek(before)
+            self._file.read(frame - before, dtype="float32")
+
+    def read(self, frames: int) -> Samples:
+        with _broken_is_invalid():
+            return self._file.read(frames, dtype="float32", always_2d=True)  # type: ignore[no-any-return]  # soundfile is untyped
+
+    def close(self) -> None:
+        self._file.close()
+
+
 class AudioWriter:
     """An audio file being written. PCM is 16 bits unless `bits` says 24."""
 
@@ -150,22 +200,29 @@ class AudioWriter:
         bits: int = 16,
         expected_frames: int = 0,
     ) -> None:
-        """Create `path`. `expected_frames` decides whether a WAV must be RF64."""
+        """Create `path`. `expected_frames` decides whether a WAV must be RF64, and where
+        in an M4A's last AAC frame its end falls. Raises UnsupportedFormat."""
+        check_writable(format, sample_rate_hz, channels)
         self._folder = path.parent
-        container, subtype = format.container, f"PCM_{bits}"
-        if format is Format.MP3:
-            subtype = "MPEG_LAYER_III"
-        elif format is Format.WAV and expected_frames * channels * bits // 8 > RIFF_LIMIT_BYTES:
+        rate_hz = written_rate_hz(sample_rate_hz, format)
+        self._resampler = (
+            Resampler(sample_rate_hz, rate_hz, channels) if rate_hz != sample_rate_hz else None
+        )
+        self._m4a: M4aWriter | None = None
+        if format is Format.M4A:
+            self._m4a = M4aWriter(path, rate_hz, channels, expected_frames=expected_frames)
+            return
+        container, subtype = format.container, _SUBTYPES.get(format, f"PCM_{bits}")
+        if format is Format.WAV and expected_frames * channels * bits // 8 > RIFF_LIMIT_BYTES:
             container = "RF64"
         self._file = soundfile.SoundFile(
             path,
             mode="w",
-            samplerate=sample_rate_hz,
+            samplerate=rate_hz,
             channels=channels,
             format=container,
             subtype=subtype,
-            # 0 is the best and biggest: about 256 kbit/s for a stereo MP3.
-            compression_level=0.0 if format is Format.MP3 else None,
+            compression_level=_LEVELS.get(format),
         )
 
     def write(self, samples: Samples) -> None:
@@ -173,9 +230,19 @@ class AudioWriter:
 
         Raises OSError (ENOSPC when the disk is full).
         """
-        with self._failure_is_os_error():
-            for start in range(0, len(samples), BLOCK_FRAMES):
-                self._file.write(np.clip(samples[start : start + BLOCK_FRAMES], -1.0, 1.0))
+        for start in range(0, len(samples), BLOCK_FRAMES):
+            block = samples[start : start + BLOCK_FRAMES]
+            self._put(self._resampler.convert(block) if self._resampler else block)
+
+    def _put(self, samples: Samples) -> None:
+        # Resampled blocks may be longer than those that went in.
+        for start in range(0, len(samples), BLOCK_FRAMES):
+            block = np.clip(samples[start : start + BLOCK_FRAMES], -1.0, 1.0)
+            if self._m4a:
+                self._m4a.write(block)
+                continue
+            with self._failure_is_os_error():
+                self._file.write(block)
 
     @contextlib.contextmanager
     def _failure_is_os_error(self) -> Iterator[None]:
@@ -197,8 +264,15 @@ class AudioWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with self._failure_is_os_error():
-            self._file.close()
+        try:
+            if self._resampler and error is None:
+                self._put(self._resampler.finish())
+        finally:
+            if self._m4a:
+                self._m4a.__exit__(kind, error, trace)
+            else:
+                with self._failure_is_os_error():
+                    self._file.close()
 
 
 def probe(path: Path) -> Properties:

@@ -24,7 +24,7 @@ Examples:
 @studio_options
 @click.pass_obj
 def export(shell: Shell, track_id: str, output: Output) -> None:
-    """Save a track as FLAC, WAV or MP3 with its tags. Without -o the file gets the
+    """Save a track with its tags, in any of the formats. Without -o the file gets the
     track's title as its name."""
     run_async(_export(shell, track_id, output))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from musicgen.api.audio.v1 import audio_pb2
 from musicgen.api.jobs.v1 import job_pb2
 from musicgen.cli.jsonable import job_state, job_to_json
 from musicgen.cli.output import print_facts, print_json, print_table
@@ -141,13 +142,22 @@ def describe(job: job_pb2.Job) -> str:
         case "generate":
             return spec.generate.parameters.prompt
         case "loop":
-            source = spec.loop.source
-            which = source.WhichOneof("source")
-            name = getattr(source, which) if which else ""
-            return f"{name} for {spec.loop.length_seconds:g} s"
+            extent = (
+                f"{spec.loop.cycles} times"
+                if spec.loop.cycles
+                else f"for {spec.loop.length_seconds:g} s"
+            )
+            return f"{_name_of(spec.loop.source)} {extent}"
+        case "find_loops":
+            return f"loops of {_name_of(spec.find_loops.source)}"
         case "export":
             return spec.export.track_id
     return ""
+
+
+def _name_of(source: audio_pb2.AudioRef) -> str:
+    which = source.WhichOneof("source")
+    return getattr(source, which) if which else ""
 
 
 def share_of(job: job_pb2.Job) -> str:

@@ -14,6 +14,7 @@ from musicgen.api.inference.v1 import inference_service_pb2
 from musicgen.api.jobs.v1 import job_pb2
 from musicgen.api.library.v1 import track_pb2
 from musicgen.api.progress.v1 import progress_pb2
+from musicgen.cli.loops_found import loops_to_json
 
 
 def job_state(job: job_pb2.Job) -> str:
@@ -52,6 +53,7 @@ def job_to_json(job: job_pb2.Job) -> dict[str, Any]:
             }
             for download in job.result.downloads
         ],
+        "loops": (loops_to_json(job.result.analysis) if job.result.HasField("analysis") else None),
         "error": _error(job.error) if job.HasField("error") else None,
         "attempt": job.attempt,
         "max_attempts": job.max_attempts,

@@ -47,7 +47,7 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--output",
         "path",
         metavar="FILE",
-        help="Save here: .flac, .wav or .mp3; - is stdout.",
+        help=f"Save here: .{', .'.join(FORMATS)}; - is stdout.",
     )
     @click.option(
         "--format", "asked", type=click.Choice(FORMATS), help="Default: by the extension."

@@ -12,7 +12,7 @@ import click
 
 from musicgen.errors import InvalidField, UnsupportedFormat
 
-FORMATS = ("flac", "wav", "mp3")
+FORMATS = ("flac", "wav", "mp3", "opus", "ogg", "m4a")
 
 _NUMBER = r"(\d{1,9}(?:\.\d+)?)"
 _SECONDS = re.compile(f"()(){_NUMBER}", re.ASCII)
@@ -119,6 +119,6 @@ def format_for(output: str | None, asked: str | None) -> str:
     if extension not in FORMATS:
         raise UnsupportedFormat(
             f"{output!r} does not say which format it shall be.",
-            remedy="Let its name end in .flac, .wav or .mp3, or choose one with --format.",
+            remedy=f"Let its name end in .{', .'.join(FORMATS)}, or choose one with --format.",
         )
     return extension

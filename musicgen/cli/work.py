@@ -209,6 +209,18 @@ class Worker:
         with saving(target, overwrite=overwrite) as sink:
             await self._studio.download_file(file, sink, show)
 
+    async def fetch(self, artifact: audio_pb2.Artifact, target: Path, *, overwrite: bool) -> None:
+        """Save a file that a job left."""
+
+        def show(done: int, total: int) -> None:
+            self._display.transfer(f"Saving {target.name}", done, total)
+
+        async def into() -> None:
+            with saving(target, overwrite=overwrite) as sink:
+                await self._studio.download_artifact(artifact, sink, show)
+
+        await self._stoppable(into())
+
     async def _stoppable(self, work: Coroutine[Any, Any, Result]) -> Result:
         running = asyncio.ensure_future(work)
         if await self._interrupted(running):

@@ -20,8 +20,18 @@ FORMATS: Mapping[str, audio_pb2.AudioFormat.ValueType] = {
     "flac": audio_pb2.AUDIO_FORMAT_FLAC,
     "wav": audio_pb2.AUDIO_FORMAT_WAV,
     "mp3": audio_pb2.AUDIO_FORMAT_MP3,
+    "opus": audio_pb2.AUDIO_FORMAT_OPUS,
+    "ogg": audio_pb2.AUDIO_FORMAT_OGG,
+    "m4a": audio_pb2.AUDIO_FORMAT_M4A,
 }
 """The formats by the file extension that goes with each."""
+
+ENDINGS: Mapping[str, loop_pb2.LoopSpec.Ending.ValueType] = {
+    "cut": loop_pb2.LoopSpec.ENDING_CUT,
+    "fade": loop_pb2.LoopSpec.ENDING_FADE,
+    "outro": loop_pb2.LoopSpec.ENDING_OUTRO,
+}
+"""How a loop ends: wherever its length is reached, fading out, or as the source does."""
 
 
 def generate(
@@ -97,14 +107,26 @@ def vary(
 
 def loop(
     source: audio_pb2.AudioRef,
-    length_s: float,
+    length_s: float | None = None,
     *,
+    cycles: int | None = None,
     points: tuple[int, int] | None = None,
+    snap_points: bool = False,
     crossfade_ms: float | None = None,
+    skip_intro: bool = False,
+    ending: str = "",
+    fade_s: float | None = None,
+    format: str = "",
 ) -> job_pb2.JobSpec:
-    """Ask for `source`, repeated to `length_s` seconds. `points` is the cycle as first
-    frame and first frame after it; None means the best. Raises InvalidField."""
-    spec = loop_pb2.LoopSpec(source=source, length_seconds=_length("length_seconds", length_s))
+    """Ask for `source`, repeated to `length_s` seconds or for `cycles` cycles: one of them.
+
+    `points` is the cycle as first frame and first frame after it; None means the source's
+    own, or the best. With `snap_points` its end is moved to where the music meets best.
+    `crossfade_ms` None means as long as it takes. `skip_intro` leaves out what leads to the
+    cycle. `ending` is one of ENDINGS and "" means "cut"; `fade_s` goes with "fade". `format`
+    is one of FORMATS and "" means FLAC. Raises InvalidField, UnsupportedFormat."""
+    spec = loop_pb2.LoopSpec(source=source, snap_points=snap_points, skip_intro=skip_intro)
+    _set_extent(spec, length_s, cycles)
     if points is not None:
         start_frame, end_frame = points
         if not 0 <= start_frame < end_frame < 1 << 63:
@@ -114,17 +136,53 @@ def loop(
         if not math.isfinite(crossfade_ms):
             raise _invalid("crossfade_ms", "must be a finite number")
         spec.crossfade_ms = crossfade_ms
+    if ending:
+        if ending not in ENDINGS:
+            raise _invalid("ending", f"must be one of {', '.join(ENDINGS)}")
+        spec.ending = ENDINGS[ending]
+    if fade_s is not None:
+        spec.fade_seconds = _length("fade_seconds", fade_s)
+    spec.format = _format(format or "flac")
     return job_pb2.JobSpec(loop=spec)
+
+
+def _set_extent(spec: loop_pb2.LoopSpec, length_s: float | None, cycles: int | None) -> None:
+    if length_s is not None and cycles is None:
+        spec.length_seconds = _length("length_seconds", length_s)
+    elif cycles is not None and length_s is None:
+        if not 0 < cycles < 1 << 31:
+            raise _invalid("cycles", "must be a positive number")
+        spec.cycles = cycles
+    else:
+        raise _invalid("length_seconds", "must be given, or cycles instead")
+
+
+def find_loops(
+    source: audio_pb2.AudioRef,
+    *,
+    max_candidates: int = 0,
+    min_s: float | None = None,
+    max_s: float | None = None,
+) -> job_pb2.JobSpec:
+    """Ask for the cycles of `source`, best first: they are in `Job.result.analysis`.
+    `max_candidates` 0 means five; `min_s` and `max_s` are the shortest and longest cycle
+    wanted, in seconds. Raises InvalidField."""
+    if not 0 <= max_candidates < 1 << 31:
+        raise _invalid("max_candidates", "must be 0 or a positive number")
+    spec = loop_pb2.FindLoopsSpec(source=source, max_candidates=max_candidates)
+    if min_s is not None:
+        spec.min_seconds = _length("min_seconds", min_s)
+    if max_s is not None:
+        spec.max_seconds = _length("max_seconds", max_s)
+    return job_pb2.JobSpec(find_loops=spec)
 
 
 def export(track_id: str, format: str = "flac") -> job_pb2.JobSpec:
     """Ask for a file of a track with its tags. `format` is one of FORMATS; raises
     UnsupportedFormat otherwise, InvalidField for an id that is no text."""
-    if format not in FORMATS:
-        raise UnsupportedFormat(f"{format!r} is not a format that the studio writes.")
     return job_pb2.JobSpec(
         export=track_pb2.ExportSpec(
-            track_id=checked_text("track_id", track_id), format=FORMATS[format]
+            track_id=checked_text("track_id", track_id), format=_format(format)
         )
     )
 
@@ -196,6 +254,12 @@ def _length(field: str, seconds: float) -> float:
     if not (math.isfinite(seconds) and seconds > 0):
         raise _invalid(field, "must be a positive number of seconds")
     return seconds
+
+
+def _format(name: str) -> audio_pb2.AudioFormat.ValueType:
+    if name not in FORMATS:
+        raise UnsupportedFormat(f"{name!r} is not a format that the studio writes.")
+    return FORMATS[name]
 
 
 def _invalid(field: str, what: str) -> InvalidField:

@@ -301,6 +301,19 @@ class Studio:
             file.path, sink, size_bytes=file.size_bytes, sha256=file.sha256, on_bytes=on_bytes
         )
 
+    async def download_artifact(
+        self, artifact: audio_pb2.Artifact, sink: BinaryIO, on_bytes: OnBytes | None = None
+    ) -> None:
+        """Write a file that a job left, such as the seam of a loop that was found, to
+        `sink`, as `download` does."""
+        await self._transfers.download(
+            f"/v1/{artifact.key}",
+            sink,
+            size_bytes=artifact.size_bytes,
+            sha256=artifact.sha256,
+            on_bytes=on_bytes,
+        )
+
     async def upload(self, file: Path, on_bytes: OnBytes | None = None) -> audio_pb2.AudioRef:
         """Send an audio file to the studio and return the reference to it. Goes on
         where a connection broke off."""

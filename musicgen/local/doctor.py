@@ -59,6 +59,7 @@ async def diagnose(
         lambda: check_data_root(folder),
         lambda: check_disk(folder),
         check_memory,
+        check_m4a,
         lambda: check_program("valkey", find_valkey(), "--version"),
         lambda: check_program("envoy", find_envoy(), "--version"),
     ]
@@ -125,6 +126,13 @@ def check_memory() -> Finding:
     if total_bytes < _GOOD_MEMORY_BYTES:
         return Finding("memory", Verdict.WARNING, detail, "Long pieces may need 4 GiB.")
     return Finding("memory", Verdict.OK, detail)
+
+
+def check_m4a() -> Finding:
+    """Can M4A be read and written? Nothing else needs that part."""
+    if util.find_spec("av"):
+        return Finding("m4a", Verdict.OK, "can be read and written")
+    return Finding("m4a", Verdict.OK, "can't be read or written: pip install 'musicgen-local[m4a]'")
 
 
 def find_envoy() -> str | None:

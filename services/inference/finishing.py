@@ -65,11 +65,11 @@ class Finishing:
 
     def __init__(self, store: ArtifactStore, prefix: str, format: Format) -> None:
         """`prefix` is the claim's; `format` that of the mix. Stems get it too, except
-        that they stay lossless beside an MP3."""
+        that they stay lossless beside a lossy mix."""
         self._store = store
         self._prefix = prefix
         self._format = format
-        self._stem_format = Format.FLAC if format is Format.MP3 else format
+        self._stem_format = format if format.lossless else Format.FLAC
 
     def run(
         self, made: Made, folder: Path, manifest: Manifest, asked_duration_s: float, report: Report

@@ -119,7 +119,7 @@ class Generator:
             stored=finished.stored,
             format=order.format,
             properties=mix.properties,
-            made=made.generation,
+            made=at_rate(made.generation, manifest.sample_rate_hz, mix.properties.sample_rate_hz),
             recipe=made_recipe,
             extras=finished.extras,
         )
@@ -142,6 +142,14 @@ class Generator:
             raise InvalidField(
                 "job_id is not an id.", fields={"job_id": "letters, digits, '.', '_', '-' only"}
             ) from error
+
+
+def at_rate(made: Generation, engine_hz: int, file_hz: int) -> Generation:
+    """Return what was made with its loop in frames of the file: Opus knows few rates."""
+    if made.loop_frames is None or engine_hz == file_hz:
+        return made
+    start, end = (round(frame * file_hz / engine_hz) for frame in made.loop_frames)
+    return dataclasses.replace(made, loop_frames=(start, end))
 
 
 class _Course:

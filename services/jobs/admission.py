@@ -6,7 +6,6 @@ audio it names is there. Defaults are written into the spec, so that the record 
 
 from __future__ import annotations
 
-import math
 import re
 import secrets
 import time
@@ -23,12 +22,11 @@ from musicgen.api.looper.v1 import loop_pb2
 from musicgen.engine.convert import manifest_from_proto, parameters_from_proto
 from musicgen.engine.validation import validate
 from musicgen.errors import InvalidField, ModelNotFound, UnsupportedFormat
-from musicgen.loop_limits import MAX_CROSSFADE_MS, MAX_LENGTH_S, MIN_LENGTH_S
 from musicgen.rpc.status import from_rpc_error
+from services.jobs.loop_admission import FIND_LOOPS, LOOP, check_loop_of, fill_find, fill_loop
 from services.jobs.store import JobStore
 
 DEFAULT_ENGINE = "composer"
-DEFAULT_CROSSFADE_MS = 30.0
 LIBRARY_TIMEOUT_S = 10.0
 MAX_SPEC_BYTES = 256 * 1024
 """The longest prompt and lyrics take a fifth of it; a job must fit into a message."""
@@ -72,10 +70,12 @@ class Admission:
                 return await self._generate(spec.generate)
             case "loop":
                 return await self._loop(spec.loop)
+            case "find_loops":
+                return await self._find_loops(spec.find_loops)
             case "export":
                 return await self._export(spec.export)
             case _:
-                raise _invalid("spec", "must be one of generate, loop and export")
+                raise _invalid("spec", "must be one of generate, loop, find_loops and export")
 
     async def _generate(self, spec: inference_service_pb2.GenerateSpec) -> str:
         spec.engine = spec.engine or DEFAULT_ENGINE
@@ -101,28 +101,19 @@ class Admission:
         return f"generate.{spec.engine}"
 
     async def _loop(self, spec: loop_pb2.LoopSpec) -> str:
-        if not MIN_LENGTH_S <= spec.length_seconds <= MAX_LENGTH_S:
-            raise _invalid(
-                "spec.loop.length_seconds",
-                f"must be from {MIN_LENGTH_S:.0f} (1 minute) to {MAX_LENGTH_S:.0f} (10 hours)",
-            )
-        if not spec.HasField("crossfade_ms"):
-            spec.crossfade_ms = DEFAULT_CROSSFADE_MS
-        if not (math.isfinite(spec.crossfade_ms) and 0 <= spec.crossfade_ms <= MAX_CROSSFADE_MS):
-            raise _invalid("spec.loop.crossfade_ms", f"must be from 0 to {MAX_CROSSFADE_MS:.0f}")
+        fill_loop(spec)
         spec.format = _format(spec.format)
-        source = await self._resolve(spec.source)
-        points, frames = spec.points, source.artifact.audio.duration_frames
-        if spec.HasField("points") and not 0 <= points.start_frame < points.end_frame <= frames:
-            raise _invalid(
-                "spec.loop.points",
-                f"must satisfy 0 <= start_frame < end_frame <= {frames}, the source's length",
-            )
+        check_loop_of(spec, await self._resolve(spec.source, f"{LOOP}.source"))
         return "loop"
 
-    async def _resolve(self, audio: audio_pb2.AudioRef) -> audio_pb2.ProducedTrack:
+    async def _find_loops(self, spec: loop_pb2.FindLoopsSpec) -> str:
+        fill_find(spec)
+        await self._resolve(spec.source, f"{FIND_LOOPS}.source")
+        return "find_loops"
+
+    async def _resolve(self, audio: audio_pb2.AudioRef, field: str) -> audio_pb2.ProducedTrack:
         if not audio.WhichOneof("source"):
-            raise _invalid("spec.loop.source", "must name a track, an artifact or an upload")
+            raise _invalid(field, "must name a track, an artifact or an upload")
         try:
             answer = await self._library.ResolveAudio(
                 library_service_pb2.ResolveAudioRequest(audio=audio), timeout=LIBRARY_TIMEOUT_S

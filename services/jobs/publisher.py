@@ -84,6 +84,8 @@ class Publisher:
     async def _publish(self, record: JobRecord) -> None:
         outcome = job_outcome_pb2.JobOutcome.FromString(record.outcome)
         result = job_pb2.JobResult(downloads=outcome.downloads)
+        if outcome.HasField("analysis"):
+            result.analysis.CopyFrom(outcome.analysis)
         for index, track in enumerate(outcome.tracks):
             try:
                 answer = await self._library.RegisterTrack(

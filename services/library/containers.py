@@ -1,4 +1,5 @@
-"""Where tags lie in FLAC, WAV and MP3 files, and copying a file with other tags.
+"""Where tags lie in FLAC, WAV and MP3 files (of Ogg and MP4 their own modules know), and
+copying a file with other tags.
 
 The audio itself is copied byte by byte, never decoded: its samples can't change.
 A copy is written in chunks, so that it needs little memory and can be stopped.
@@ -8,14 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from musicgen.audio.codecs import Format
 from musicgen.errors import InvalidAudio
-from services.library import tags
+from services.library import mp4_container, ogg_container, tags
+from services.library.layouts import Layout
 from services.library.track import Track
 
 _CHUNK_BYTES = 1 << 20
@@ -24,15 +26,6 @@ _METADATA_LIMIT_BYTES = 64 << 20
 
 Tick = Callable[[int], None]
 """Told how many bytes were copied; what it raises ends the copying."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """A file to write: new bytes, byte ranges [start, end) of the old file, new bytes."""
-
-    head: bytes
-    body: tuple[tuple[int, int], ...]
-    tail: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +58,20 @@ def copy_tagged(
 
         layout = _LAYOUTS[format](reader, source.stat().st_size, track)
         put(layout.head)
-        for start, end in layout.body:
-            reader.seek(start)
-            left = end - start
-            while left and (chunk := reader.read(min(_CHUNK_BYTES, left))):
-                put(chunk)
-                left -= len(chunk)
+        pieces = _pieces(reader, layout.body)
+        for piece in layout.edit(pieces) if layout.edit else pieces:
+            put(piece)
         put(layout.tail)
     return Copied(digest.hexdigest(), size_bytes)
+
+
+def _pieces(file: BinaryIO, ranges: tuple[tuple[int, int], ...]) -> Iterator[bytes]:
+    for start, end in ranges:
+        file.seek(start)
+        left = end - start
+        while left and (chunk := file.read(min(_CHUNK_BYTES, left))):
+            yield chunk
+            left -= len(chunk)
 
 
 def _flac(file: BinaryIO, size_bytes: int, track: Track) -> Layout:
@@ -156,4 +155,7 @@ _LAYOUTS: dict[Format, Callable[[BinaryIO, int, Track], Layout]] = {
     Format.FLAC: _flac,
     Format.WAV: _wav,
     Format.MP3: _mp3,
+    Format.OPUS: ogg_container.layout,
+    Format.OGG: ogg_container.layout,
+    Format.M4A: mp4_container.layout,
 }

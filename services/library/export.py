@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -18,21 +18,34 @@ from musicgen.audio.codecs import (
     AudioWriter,
     Format,
     Properties,
+    check_writable,
     probe,
+    written_rate_hz,
 )
-from musicgen.errors import UnsupportedFormat
 from musicgen.progress import Progress, ProgressMeter, Stage
 from services.library import containers, files
 from services.library.file_names import export_name
 from services.library.library import Library
-from services.library.track import Track
+from services.library.track import LoopPoints, Track
 
 _COPY_STEP_BYTES = 4 << 20
-_COPY_WEIGHT = {Format.FLAC: 0.2, Format.WAV: 0.5, Format.MP3: 0.02}
+_COPY_WEIGHT = {
+    Format.FLAC: 0.2,
+    Format.WAV: 0.5,
+    Format.MP3: 0.02,
+    Format.OPUS: 0.02,
+    Format.OGG: 0.02,
+    Format.M4A: 0.02,
+}
 """Measured share of the copying that embeds the tags, relative to the encoding."""
 
-_MP3_RATES_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
-_MP3_LARGEST_BYTES_PER_S = 40_000
+_LOSSY_LARGEST_BYTES_PER_S = 40_000
+"""320 kbit/s, the most that MP3 can be; Opus and AAC are set to less."""
+
+_VORBIS_LARGEST_BYTES_PER_SAMPLE = 0.6
+"""White noise comes to 0.52."""
+
+_TABLES_BYTES = 64 << 10
 _REPORT_INTERVAL_S = 0.1
 
 
@@ -102,7 +115,8 @@ class Exporter:
         self, key: str, track_id: str, format: Format, report: Report, stop: files.Stop
     ) -> Exported:
         track, source = self._library.audio(track_id)
-        _check_encodable(track.audio, format)
+        if format is not track.format:
+            check_writable(format, track.audio.sample_rate_hz, track.audio.channels)
         target = self._store.path(key)
         with files.full_disk_is_disk_full():
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -179,27 +193,33 @@ class _Encoding:
                 self._report(self._meter.advance(waiting_bytes // _COPY_STEP_BYTES))
                 waiting_bytes %= _COPY_STEP_BYTES
 
-        return containers.copy_tagged(source, target, self._format, self._track, tick)
-
-
-def _check_encodable(audio: Properties, format: Format) -> None:
-    if format is Format.MP3 and audio.format is not Format.MP3:
-        if audio.channels > 2:
-            raise UnsupportedFormat("MP3 holds one or two channels.", remedy="Choose FLAC or WAV.")
-        if audio.sample_rate_hz not in _MP3_RATES_HZ:
-            raise UnsupportedFormat(
-                f"MP3 can't hold {audio.sample_rate_hz:,} Hz.", remedy="Choose FLAC or WAV."
-            )
+        rate_hz = self._track.audio.sample_rate_hz
+        if self._format is not self._track.format:
+            rate_hz = written_rate_hz(rate_hz, self._format)
+        tagged = _at_rate(self._track, rate_hz)
+        return containers.copy_tagged(source, target, self._format, tagged, tick)
 
 
 def _size_at_most(track: Track, format: Format) -> int:
     """Return how many bytes the file may need."""
     if format is track.format:
         return track.size_bytes
-    if format is Format.MP3:
-        return int(track.audio.duration_s * _MP3_LARGEST_BYTES_PER_S)
+    if format is Format.OGG:
+        samples = track.audio.duration_frames * track.audio.channels
+        return int(samples * _VORBIS_LARGEST_BYTES_PER_SAMPLE) + _TABLES_BYTES
+    if not format.lossless:
+        return int(track.audio.duration_s * _LOSSY_LARGEST_BYTES_PER_S) + _TABLES_BYTES
     # Three bytes a sample at most; FLAC only grows noise, and then by less than this.
     return track.audio.duration_frames * track.audio.channels * 3
+
+
+def _at_rate(track: Track, rate_hz: int) -> Track:
+    """Return a track as it is at another rate: its loop points are in frames of the file."""
+    loop, old_hz = track.loop_points, track.audio.sample_rate_hz
+    if loop is None or rate_hz == old_hz:
+        return track
+    scaled = (round(frame * rate_hz / old_hz) for frame in (loop.start_frame, loop.end_frame))
+    return replace(track, loop_points=LoopPoints(*scaled))
 
 
 async def _ended(work: asyncio.Future[Exported]) -> None:

@@ -245,7 +245,9 @@ class Library:
             )
         properties = probe(source)
         if properties.format is None:
-            raise UnsupportedFormat(f"{produced.artifact_key} is neither FLAC, WAV nor MP3.")
+            raise UnsupportedFormat(
+                f"{produced.artifact_key} is in no format that the library keeps."
+            )
         if properties.duration_frames < 1:
             raise InvalidAudio(f"{produced.artifact_key} holds no audio.")
         _check_loop(produced.loop_points, properties)

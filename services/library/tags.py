@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 from typing import Any
 
 import mutagen
 import mutagen.flac
 import mutagen.id3
+import mutagen.mp4
 
 from musicgen.errors import InvalidAudio
 from services.library.track import Track
@@ -20,7 +22,9 @@ RECIPE = "MUSICGEN_RECIPE"
 # mutagen's annotations cover a part of it only.
 flac: Any = mutagen.flac
 id3: Any = mutagen.id3
+mp4: Any = mutagen.mp4
 
+_FREE_FORM = "----:com.apple.iTunes:"
 _PADDING_BYTES = 2048
 """Room for a person's tag editor to work in without moving the audio."""
 
@@ -56,6 +60,70 @@ def id3_tag(old: bytes, track: Track) -> bytes:
     buffer = io.BytesIO()
     tag.save(buffer, padding=lambda _: _PADDING_BYTES)
     return buffer.getvalue()
+
+
+def vorbis_comment(old: bytes, track: Track) -> bytes:
+    """Return a Vorbis comment without a framing bit, as Opus and Vorbis streams hold it:
+    `old` with the tags of `track` in place of the same tags in it. Raises InvalidAudio."""
+    try:
+        comment = flac.VCFLACDict(old)
+    except (mutagen.MutagenError, ValueError) as error:
+        raise InvalidAudio(f"The Ogg file's tags can't be read ({error}).") from error
+    for name, values in _comments(track).items():
+        comment[name] = values  # none: the comment goes
+    written: bytes = comment.write()
+    return written
+
+
+def mp4_user_data(old: bytes, track: Track) -> bytes:
+    """Return the `udta` box of an MP4 file: `old` (may be empty) with the tags of `track`
+    in place of the same tags in it. An old one that can't be read is dropped."""
+    try:
+        return _mp4_user_data(old, track)
+    except (mutagen.MutagenError, mp4.AtomError, struct.error, ValueError, LookupError):
+        return _mp4_user_data(b"", track)
+
+
+def _mp4_user_data(old: bytes, track: Track) -> bytes:
+    # The least that mutagen takes for the head of an MP4 file.
+    buffer = io.BytesIO(_box(b"moov", old))
+    atoms = mp4.Atoms(buffer)
+    tag = mp4.MP4Tags(atoms, buffer) if b"moov.udta.meta.ilst" in atoms else mp4.MP4Tags()
+    for name, value in _items(track).items():
+        if value:
+            tag[name] = value
+        else:
+            tag.pop(name, None)
+    buffer.seek(0)
+    tag.save(buffer, padding=lambda _: _PADDING_BYTES)
+    return buffer.getvalue()[8:]
+
+
+def _box(kind: bytes, content: bytes) -> bytes:
+    return (8 + len(content)).to_bytes(4, "big") + kind + content
+
+
+def _items(track: Track) -> dict[str, list[Any]]:
+    """The same as iTunes' atoms; one without a value removes the atom."""
+    comments = _comments(track)
+
+    def own(name: str) -> list[bytes]:
+        return [text.encode() for text in comments[name]]
+
+    tempo = [] if track.tempo_bpm is None else [min(round(track.tempo_bpm), 0xFFFF)]
+    return {
+        "\xa9nam": comments["TITLE"],
+        "\xa9ART": comments["ARTIST"],
+        "\xa9alb": comments["ALBUM"],
+        "\xa9gen": comments["GENRE"],
+        "\xa9day": comments["DATE"],
+        "tmpo": tempo,
+        f"{_FREE_FORM}initialkey": own("INITIALKEY"),
+        **{
+            f"{_FREE_FORM}{name}": own(name)
+            for name in ("KEYWORDS", "LOOPSTART", "LOOPLENGTH", RECIPE)
+        },
+    }
 
 
 def _comments(track: Track) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Runs the looper service: `python -m services.looper`."""
+"""Runs the looper: `python -m services.looper` serves, with a command it works on files."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from musicgen.artifacts import ArtifactStore
 from musicgen.rpc import log
 from musicgen.rpc.server import RpcServer
 from musicgen.settings import SettingsError, load
+from services.looper.cli import cli
 from services.looper.servicer import SERVICE, LooperServicer
 from services.looper.settings import Settings
 
@@ -27,7 +28,7 @@ async def serve(settings: Settings) -> None:
         await server.run(settings.address)
 
 
-def main() -> int:
+def run_service() -> int:
     """Read the settings and serve. Returns the process's exit code."""
     try:
         settings = load(Settings, os.environ)
@@ -36,6 +37,14 @@ def main() -> int:
         return 2
     log.configure("looper", settings.log_level)
     asyncio.run(serve(settings))
+    return 0
+
+
+def main() -> int:
+    """Serve, or do what the command line says. Returns the process's exit code."""
+    if len(sys.argv) == 1:
+        return run_service()
+    cli(prog_name="python -m services.looper")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -41,22 +42,59 @@ class Cycle:
             raise InvalidField(f"The loop points don't fit: {fault}.", fields={field: fault})
 
 
+class Kind(enum.Enum):
+    """How a cycle repeats; see LoopCandidate.Kind."""
+
+    GIVEN = "given"
+    REPEAT = "repeat"
+    WHOLE_FILE = "whole file"
+    TAIL = "tail"
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A cycle and what was measured of it; ranges are those of LoopCandidate."""
+    """A cycle and what was measured of it; meanings and ranges are those of LoopCandidate.
+
+    `tempo_bpm` is None where there is no beat, `beats` and `bars` are 0 then.
+    """
 
     cycle: Cycle
+    kind: Kind
     score: float
-    spectral_similarity: float
+    likeness_before: float
+    likeness_after: float
     waveform_correlation: float
     loudness_step_db: float
+    period_frames: float
+    timing_spread_ms: float = 0.0
+    click_risk: float = 0.0
+    tempo_bpm: float | None = None
+    beats: int = 0
+    bars: int = 0
+    partial: bool = False
+
+
+class Transition(enum.Enum):
+    """How a cycle's end is led into its start; see SeamReport.Transition."""
+
+    CUT = "cut"
+    CROSSFADE = "crossfade"
+    TAIL = "tail"
 
 
 @dataclass(frozen=True, slots=True)
 class SeamReport:
     """What was measured at the seam as rendered; ranges are those of SeamReport."""
 
+    transition: Transition
     crossfade_ms: float
     discontinuity_ratio: float
+    flux_percentile: float
     loudness_step_db: float
-    clean: bool
+    beat_error_ms: float | None
+    faults: tuple[str, ...] = ()
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing could be found fault with."""
+        return not self.faults

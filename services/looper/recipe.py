@@ -11,8 +11,8 @@ import scipy
 import soundfile
 
 import musicgen
-from services.looper.loops import Candidate, SeamReport
-from services.looper.render import END_FADE_S, Plan
+from services.looper.loops import SeamReport
+from services.looper.work import Order, Rendered
 
 UNTITLED = "Untitled"
 MAX_TITLE_CHARACTERS = 200
@@ -43,53 +43,66 @@ def human_length(length_s: float) -> str:
 
 
 def recipe(
-    *,
-    source: Mapping[str, Any],
-    points_from: str,
-    candidate: Candidate,
-    seam: SeamReport,
-    plan: Plan,
-    length_s: float,
-    crossfade_asked_ms: float,
+    *, source: Mapping[str, Any], order: Order, rendered: Rendered, shape: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return plain JSON that makes the same loop again from the same source.
 
     `source` describes what was looped, its own recipe within (of the last GENERATIONS,
-    where loops were made of loops); `points_from` is "request", "source" or "found".
+    where loops were made of loops); `shape` is what was asked for, by the contract's names.
     """
+    candidate, seam, timeline = rendered.candidate, rendered.seam, rendered.timeline
     return {
         "kind": "loop",
         "source": _with_recent(source, GENERATIONS),
         "points": {
             "start_frame": candidate.cycle.start_frame,
             "end_frame": candidate.cycle.end_frame,
-            "from": points_from,
+            "from": order.points_from,
         },
         "measured": {
             "score": candidate.score,
-            "spectral_similarity": candidate.spectral_similarity,
+            "likeness_before": candidate.likeness_before,
+            "likeness_after": candidate.likeness_after,
             "waveform_correlation": candidate.waveform_correlation,
             "loudness_step_db": candidate.loudness_step_db,
+            "timing_spread_ms": candidate.timing_spread_ms,
+            "click_risk": candidate.click_risk,
+            "period_frames": candidate.period_frames,
         },
         "seam": {
-            "crossfade_ms": seam.crossfade_ms,
-            "crossfade_frames": plan.zone.frames,
-            "crossfade_at": "start" if plan.zone.at_start else "end",
-            "discontinuity_ratio": seam.discontinuity_ratio,
-            "loudness_step_db": seam.loudness_step_db,
-            "clean": seam.clean,
+            **seam_facts(seam.report),
+            "crossfade_frames": seam.zone.frames,
+            "crossfade_at": "start" if seam.zone.at_start else "end",
         },
-        "length_seconds": length_s,
-        "length_frames": plan.length_frames,
-        "crossfade_ms": crossfade_asked_ms,
-        "end_fade_ms": END_FADE_S * 1000,
-        "format": plan.format.extension,
+        "asked": dict(shape),
+        "length_seconds": timeline.length_frames / timeline.sample_rate_hz,
+        "length_frames": timeline.length_frames,
+        "intro_frames": timeline.head.frames,
+        "whole_cycles": timeline.whole_cycles,
+        "fade_frames": timeline.fade_frames,
+        "outro_frames": timeline.ending_frames if timeline.outro else 0,
+        "method": rendered.written.rendered.method,
+        "format": order.format.extension,
         "versions": {
             "musicgen": musicgen.__version__,
             "numpy": np.__version__,
             "scipy": scipy.__version__,
             "libsndfile": soundfile.__libsndfile_version__,
         },
+    }
+
+
+def seam_facts(report: SeamReport) -> dict[str, Any]:
+    """Return a seam report as plain JSON."""
+    return {
+        "transition": report.transition.value,
+        "crossfade_ms": report.crossfade_ms,
+        "discontinuity_ratio": report.discontinuity_ratio,
+        "flux_percentile": report.flux_percentile,
+        "beat_error_ms": report.beat_error_ms,
+        "loudness_step_db": report.loudness_step_db,
+        "clean": report.clean,
+        "faults": list(report.faults),
     }
 
 

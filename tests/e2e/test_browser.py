@@ -125,6 +125,41 @@ async def test_reload_in_the_middle_and_a_second_tab(shared_studio: Studio) -> N
         assert second.errors == []
 
 
+async def test_loops_are_found_heard_and_chosen(shared_studio: Studio) -> None:
+    """At a track its loops are found, a seam is heard, and the chosen one becomes a track
+    that says how clean its seam is."""
+    async with chromium() as running, tab(running, shared_studio) as it:
+        page = it.page
+        await it.make("house, 120 bpm, A minor", 40)
+        running_card = page.locator("[data-testid=job-card][data-state=running]").first
+        job_id = await running_card.get_attribute("data-job-id", timeout=LONG_MS)
+        track = page.locator(f'[data-job-id="{job_id}"]').get_by_test_id("track-card")
+        await expect(track).to_be_visible(timeout=LONG_MS)
+        await track.get_by_test_id("loop").click()
+        form = track.get_by_test_id("loop-form")
+        await form.get_by_test_id("find-loops").click()
+        found = form.get_by_test_id("cycle-found").first
+        await expect(found).to_be_visible(timeout=LONG_MS)
+        await expect(found.get_by_test_id("cycle-wave")).to_be_visible()
+        await expect(form.get_by_test_id("points-txt")).to_be_visible()
+
+        seam = found.get_by_test_id("seam-play")
+        await seam.click()
+        await expect(seam).to_have_attribute("aria-label", "Pause the seam of loop 1")
+        await seam.click()
+
+        await found.get_by_role("radio").check()
+        await form.get_by_test_id("loop-60").click()
+        await form.get_by_test_id("loop-format").select_option(label="Opus, smallest")
+        await form.get_by_test_id("loop-start").click()
+        cards = page.get_by_test_id("job-card")
+        looped = cards.filter(has=page.get_by_test_id("seam-verdict")).first
+        await expect(looped.get_by_test_id("seam-verdict")).to_have_text("clean", timeout=LONG_MS)
+        await looped.get_by_test_id("play").click()
+        await expect(looped.get_by_test_id("time")).to_contain_text("0:01", timeout=20_000)
+        await looped.get_by_test_id("play").click()
+
+
 async def test_a_bad_prompt_shows_its_remedy(shared_studio: Studio) -> None:
     """A prompt that the studio refuses is explained at its field."""
     async with chromium() as running, tab(running, shared_studio) as it:

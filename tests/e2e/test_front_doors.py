@@ -38,6 +38,25 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
         {"loop": {"source": {"trackId": "x"}, "lengthSeconds": 60}},
         "TRACK_NOT_FOUND",
     ),
+    ("loop without end", {"loop": {"source": {"trackId": "x"}}}, "INVALID_FIELD"),
+    (
+        "fade of an hour",
+        {
+            "loop": {
+                "source": {"trackId": "x"},
+                "cycles": 9,
+                "ending": "ENDING_FADE",
+                "fadeSeconds": 3600,
+            }
+        },
+        "INVALID_FIELD",
+    ),
+    ("loops of nothing", {"findLoops": {"source": {"trackId": "x"}}}, "TRACK_NOT_FOUND"),
+    (
+        "nine loops",
+        {"findLoops": {"source": {"trackId": "x"}, "maxCandidates": 9}},
+        "INVALID_FIELD",
+    ),
     ("export of nothing", {"export": {"trackId": "x"}}, "TRACK_NOT_FOUND"),
     ("no kind", {}, "INVALID_FIELD"),
 ]
@@ -120,6 +139,7 @@ def test_grpc_web(shared_studio: Studio, name: str, body: dict[str, Any], reason
         (["generate", "calm", "--duration", "-1"], "INVALID_FIELD", 2),
         (["generate", "calm", "--duration", "39600"], "INVALID_FIELD", 2),
         (["generate", "calm", "--engine", "nobody"], "MODEL_NOT_FOUND", 3),
+        (["loop", "nothing", "--length", "1m"], "TRACK_NOT_FOUND", 3),
         (["export", "nothing"], "TRACK_NOT_FOUND", 3),
     ],
 )

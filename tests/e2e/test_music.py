@@ -95,6 +95,39 @@ def test_a_track_is_looped_to_an_exact_length(shared_studio: Studio, tmp_path: P
     assert newest["parentTrackId"] == track_id
 
 
+def test_loops_are_found_chosen_and_looped(shared_studio: Studio, tmp_path: Path) -> None:
+    """What a track repeats is listed with its seams and points files; a cycle that is chosen
+    is played as often as asked for, and the result knows how clean its seam is."""
+    made = shared_studio.cli(
+        "generate", "house, 120 bpm, A minor", "--duration", "40", "--seed", "3", "--json"
+    )
+    assert made.returncode == 0, made.stderr
+    track_id = json.loads(made.stdout)["track"]["track_id"]
+    done = shared_studio.cli(
+        "loops", track_id, "--json", "--save-points", str(tmp_path / "points.csv"),
+        "--save-seams", str(tmp_path / "seams"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    best = json.loads(done.stdout)["loops"][0]
+    assert 0 <= best["start_frame"] < best["end_frame"] <= 40 * 44_100
+    assert str(best["start_frame"]) in (tmp_path / "points.csv").read_text()
+    seam = soundfile.info(tmp_path / "seams" / "seam-1.flac")
+    assert (seam.samplerate, seam.channels) == (44_100, 2)
+    assert 1 <= seam.duration <= 60
+
+    path = tmp_path / "three.flac"
+    points = f"{best['start_frame']}:{best['end_frame']}"
+    done = shared_studio.cli(
+        "loop", track_id, "--points", points, "--cycles", "3", "--skip-intro", "--json",
+        "-o", str(path),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert abs(soundfile.info(path).frames - 3 * best["length_frames"]) <= 3
+    seam_report = json.loads(done.stdout)["track"]["recipe"]["seam"]
+    assert seam_report["clean"] is True
+    assert seam_report["transition"] in ("cut", "crossfade", "tail")
+
+
 def test_cancel_from_the_command_line(shared_studio: Studio) -> None:
     """A job is cancelled in the middle and ends CANCELLED within moments."""
     started = shared_studio.cli("generate", "drone", "--duration", "300", "--detach", "--json")

@@ -4,7 +4,6 @@ import userEvent from '@testing-library/user-event';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AudioFormat } from '@/gen/musicgen/api/audio/v1/audio_pb';
 import { ErrorReason } from '@/gen/musicgen/api/errors/v1/error_reason_pb';
-import { Job_State } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import { studioError } from '@/testing/memory-errors';
 import { createMemoryStudio, type MemoryStudio } from '@/testing/memory-studio';
 import { closePages, happen, openPage as openPageOf } from '@/testing/open-page';
@@ -438,25 +437,6 @@ describe('a track', () => {
     await waitFor(() => {
       expect(memory.library.track('t1')).toMatchObject({ artist: 'Ada', album: 'Theirs' });
     });
-  });
-
-  it('is looped by preset and by minutes', async () => {
-    const { track } = await openTrack();
-    await userEvent.click(track.getByTestId('loop'));
-    await userEvent.type(track.getByTestId('loop-minutes'), 'long');
-    await userEvent.click(track.getByTestId('loop-start'));
-    expect(await track.findByTestId('field-error')).toHaveTextContent('not a number');
-    await userEvent.clear(track.getByTestId('loop-minutes'));
-    expect(track.queryByTestId('field-error')).toBeNull();
-    await userEvent.type(track.getByTestId('loop-minutes'), '0.5');
-    await userEvent.click(track.getByTestId('loop-start'));
-    expect(await track.findByTestId('field-error')).toHaveTextContent('60 to 36,000');
-    await userEvent.click(track.getByTestId('loop-36000'));
-    const live = await card();
-    expect(live.getByText('Rainy Night')).toBeInTheDocument();
-    expect(live.getByText('Loop, 10 h')).toBeInTheDocument();
-    expect(memory.jobs.jobs[0]?.state).toBe(Job_State.QUEUED);
-    expect(track.queryByTestId('loop-form')).toBeNull();
   });
 
   it('goes to the trash after a second click', async () => {

@@ -10,17 +10,22 @@ import {
   TrackTitle,
 } from '@/features/library/track-card';
 import { durationOf } from '@/features/library/track-words';
+import { LoopPanel } from '@/features/loops/loop-panel';
+import { SeamFacts } from '@/features/loops/seam-facts';
+import type { LoopSlots } from '@/features/loops/slots';
 import { PlanPanel, type PlanSlots } from '@/features/plan/plan-panel';
 import { readRecipe } from '@/features/plan/recipe';
 import { VariationForm } from '@/features/plan/variation-form';
+import { CycleWave } from '@/features/player/cycle-wave';
 import type { Deck } from '@/features/player/deck';
 import { useDeck } from '@/features/player/deck-context';
 import { PlayButton } from '@/features/player/play-button';
 import { Player } from '@/features/player/player';
 import { PreviewPlayer } from '@/features/player/preview-player';
+import { wholeTape } from '@/features/player/tape';
 import { TapeNeedle } from '@/features/player/tape-needle';
 import type { Track } from '@/gen/musicgen/api/library/v1/track_pb';
-import { PlanIcon, VariationIcon } from '@/ui/icons';
+import { LoopIcon, PlanIcon, VariationIcon } from '@/ui/icons';
 import { Layout } from './layout';
 import { Providers } from './providers';
 import type { Studio } from './studio';
@@ -58,12 +63,19 @@ function compose(deck: Deck): [JobSlots, TrackSlots] {
     playFrom: (track, seconds) => deck.play(tapeOfTrack(track, durationOf(track)), seconds),
     showJob,
   };
+  const loops: LoopSlots = {
+    picture: (track, from, to) => <CycleWave peaksUrl={track.peaksPath} from={from} to={to} />,
+    play: ({ clipId, ...clip }) => (
+      <PlayButton tape={wholeTape({ ...clip, tapeId: clipId, artist: '' })} testId="seam-play" />
+    ),
+  };
   const tracks: TrackSlots = {
     player: (track, seconds) => (
       <Player tape={tapeOfTrack(track, seconds)} peaksUrl={track.peaksPath} />
     ),
     playButton: (track, seconds) => <PlayButton tape={tapeOfTrack(track, seconds)} />,
-    panels: (track) => planPanels(track, plans),
+    facts: (track) => <SeamFacts track={track} />,
+    panels: (track) => [...planPanels(track, plans), loopPanel(track, loops)],
     onGone: (trackId) => deck.eject(trackId),
   };
   const jobs: JobSlots = {
@@ -108,6 +120,15 @@ function planPanels(track: Track, slots: PlanSlots): TrackPanel[] {
     });
   }
   return panels;
+}
+
+function loopPanel(track: Track, slots: LoopSlots): TrackPanel {
+  return {
+    name: 'loop',
+    label: 'Loop it',
+    icon: <LoopIcon />,
+    body: (close) => <LoopPanel track={track} slots={slots} onDone={close} />,
+  };
 }
 
 /** Brings a job's card into sight, and the keyboard near it. */

@@ -9,6 +9,7 @@ import { type Job, JobSpecSchema } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import { browserTabs, lonelyTab } from '@/watch/tabs';
 import { createMemoryStudio, type MemoryStudio } from './memory-studio';
 import { sampleAudio } from './sample-audio';
+import { sampleLoopRecipe, sampleLoops } from './sample-loops';
 import { sampleRecipe } from './sample-recipe';
 
 /**
@@ -51,7 +52,13 @@ function submit(to: MemoryStudio, prompt: string, durationSeconds: number): stri
 function furnish(to: MemoryStudio): void {
   const accept = to.jobs.onAccepted;
   to.jobs.onAccepted = () => {};
-  addTrack(to, 't1', 'Slow Harbour Lights', 3_600, { artist: 'Ada', genre: 'Ambient', year: 2026 });
+  addTrack(to, 't1', 'Slow Harbour Lights (loop 1 h)', 3_600, {
+    artist: 'Ada',
+    genre: 'Ambient',
+    year: 2026,
+    parentTrackId: 't4',
+    recipe: sampleLoopRecipe(),
+  });
   addTrack(to, 't2', 'Paper Lanterns', 184, { musicalKey: 'D major', tempoBpm: 96 });
   addTrack(to, 't3', 'Late Tram Home', 61, { musicalKey: 'A minor', tempoBpm: 104 });
   const done = submit(to, 'Warm lofi hip hop, 82 bpm, rainy night', 90);
@@ -97,7 +104,8 @@ function furnish(to: MemoryStudio): void {
 }
 
 async function work(on: MemoryStudio, job: Job): Promise<void> {
-  const steps = job.spec?.kind.case === 'export' ? 4 : 24;
+  const short = job.spec?.kind.case === 'export' || job.spec?.kind.case === 'findLoops';
+  const steps = short ? 4 : 24;
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
   await pause(300);
   on.jobs.start(job.jobId);
@@ -106,6 +114,10 @@ async function work(on: MemoryStudio, job: Job): Promise<void> {
     const stage = step < steps / 3 ? 'composing' : 'rendering';
     const eta = step > 3 ? { eta: { seconds: BigInt(Math.ceil((steps - step) / 4)) } } : {};
     on.jobs.progress(job.jobId, { stage, step, steps, fraction: step / steps, ...eta });
+  }
+  if (job.spec?.kind.case === 'findLoops') {
+    on.jobs.succeed(job.jobId, sampleLoops(job.jobId));
+    return;
   }
   if (job.spec?.kind.case === 'export') {
     const downloads = [{ path: '/favicon.svg', fileName: 'track.svg' }];

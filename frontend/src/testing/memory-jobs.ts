@@ -283,8 +283,16 @@ function check(spec: JobSpec | undefined): void {
       throw invalidField('spec.generate.parameters.duration_seconds', 'must not be negative');
     }
   }
-  if (spec?.kind.case === 'loop' && !(spec.kind.value.lengthSeconds >= 60)) {
-    throw invalidField('spec.loop.length_seconds', 'must be 60 to 36,000');
+  if (spec?.kind.case === 'loop') {
+    const { extent, points } = spec.kind.value;
+    if (extent.case === 'cycles' ? extent.value < 1 : !((extent.value ?? 0) >= 60)) {
+      throw extent.case === 'cycles'
+        ? invalidField('spec.loop.cycles', 'must be from 1 to 100000')
+        : invalidField('spec.loop.length_seconds', 'must be 60 to 36,000');
+    }
+    if (points !== undefined && points.startFrame >= points.endFrame) {
+      throw invalidField('spec.loop.points', 'must satisfy 0 <= start_frame < end_frame');
+    }
   }
 }
 

@@ -48,6 +48,13 @@ export const LoopIcon = () => (
   </Icon>
 );
 
+export const SearchIcon = () => (
+  <Icon size={15}>
+    <circle cx="8.8" cy="8.8" r="5" />
+    <path d="m12.6 12.6 4 4" />
+  </Icon>
+);
+
 export const TagIcon = () => (
   <Icon size={15}>
     <path d="M3.5 9.3V4a.5.5 0 0 1 .5-.5h5.3a1 1 0 0 1 .7.3l6 6a1 1 0 0 1 0 1.4l-4.8 4.8a1 1 0 0 1-1.4 0l-6-6a1 1 0 0 1-.3-.7ZM7 7h.01" />

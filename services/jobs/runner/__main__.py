@@ -15,7 +15,7 @@ from musicgen.rpc.channel import connect
 from musicgen.rpc.status import to_error_proto
 from musicgen.settings import SettingsError, load
 from services.jobs.runner.cancels import Cancels
-from services.jobs.runner.lanes import ExportLane, GenerateLane, Lane, LoopLane
+from services.jobs.runner.lanes import ExportLane, FindLoopsLane, GenerateLane, Lane, LoopLane
 from services.jobs.runner.settings import Settings
 from services.jobs.runner.worker import Slot
 from services.jobs.store import JobStore
@@ -66,6 +66,7 @@ async def run(settings: Settings) -> None:
     if settings.looper_address:
         channels.append(connect(settings.looper_address))
         lanes.append((LoopLane(channels[-1], library), settings.loop_slots))
+        lanes.append((FindLoopsLane(channels[-1], library), settings.find_slots))
     cancels = Cancels(store)
     await release(store, settings.runner_name)
 

@@ -135,6 +135,40 @@ class LoopLane(Lane):
                 yield Event(outcome=job_outcome_pb2.JobOutcome(tracks=[response.result.track]))
 
 
+class FindLoopsLane(Lane):
+    """find_loops jobs, done by the looper: short, and not to wait behind renders of hours."""
+
+    name = "find_loops"
+
+    def __init__(self, looper: grpc.aio.Channel, library: grpc.aio.Channel) -> None:
+        super().__init__(looper)
+        self._looper = looper_service_pb2_grpc.LooperServiceStub(looper)
+        self._library = library_service_pb2_grpc.LibraryServiceStub(library)
+
+    async def queues(self) -> list[str]:
+        """Return the one queue."""
+        return ["find_loops"]
+
+    async def work(self, claim: Claim, spec: job_pb2.JobSpec) -> AsyncGenerator[Event, None]:
+        """Find the cycles of what the spec's source stands for now."""
+        source = await self._library.ResolveAudio(
+            library_service_pb2.ResolveAudioRequest(audio=spec.find_loops.source),
+            timeout=UNARY_TIMEOUT_S,
+        )
+        request = looper_service_pb2.FindLoopsRequest(
+            job_id=claim.job_id, fence=claim.fence, spec=spec.find_loops, source=source.track
+        )
+        async for response in self._looper.FindLoops(request):
+            if response.HasField("progress"):
+                yield Event(progress=response.progress)
+            else:
+                found = response.result
+                files = [_download(file.artifact, file.file_name) for file in found.files]
+                yield Event(
+                    outcome=job_outcome_pb2.JobOutcome(analysis=found.analysis, downloads=files)
+                )
+
+
 class ExportLane(Lane):
     """export jobs, done by the library."""
 
@@ -158,9 +192,14 @@ class ExportLane(Lane):
                 yield Event(progress=response.progress)
             else:
                 file = response.result
-                download = job_pb2.Download(
-                    artifact=file.artifact,
-                    file_name=file.file_name,
-                    path=f"/v1/{file.artifact.key}?{urlencode({'name': file.file_name})}",
-                )
+                download = _download(file.artifact, file.file_name)
                 yield Event(outcome=job_outcome_pb2.JobOutcome(downloads=[download]))
+
+
+def _download(artifact: audio_pb2.Artifact, file_name: str) -> job_pb2.Download:
+    """Return a file as a client gets it: from the gateway, under a name for people."""
+    return job_pb2.Download(
+        artifact=artifact,
+        file_name=file_name,
+        path=f"/v1/{artifact.key}?{urlencode({'name': file_name})}",
+    )

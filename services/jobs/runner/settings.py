@@ -15,9 +15,10 @@ class Settings:
         metadata={"help": "unique and stable: a new runner of this name frees the old one's jobs"}
     )
     inference_address: str = field(default="", metadata={"help": "takes generate jobs"})
-    looper_address: str = field(default="", metadata={"help": "takes loop jobs"})
+    looper_address: str = field(default="", metadata={"help": "takes loop and find_loops jobs"})
     generate_slots: int = field(default=1, metadata={"help": "generate jobs at a time"})
     loop_slots: int = field(default=1, metadata={"help": "loop jobs at a time"})
+    find_slots: int = field(default=1, metadata={"help": "find_loops jobs at a time"})
     export_slots: int = field(default=1, metadata={"help": "export jobs at a time; 0: none"})
     lease_s: float = field(default=15.0, metadata={"help": "silence after which a job is freed"})
     log_level: str = field(default="INFO", metadata={"help": "DEBUG, INFO, WARNING or ERROR"})
@@ -26,5 +27,5 @@ class Settings:
         """Refuse what can't work."""
         if self.lease_s < 1:
             raise ValueError("MUSICGEN_LEASE_S must be 1 or more")
-        if min(self.generate_slots, self.loop_slots, self.export_slots) < 0:
+        if min(self.generate_slots, self.loop_slots, self.find_slots, self.export_slots) < 0:
             raise ValueError("slots must not be negative")

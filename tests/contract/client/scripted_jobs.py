@@ -37,6 +37,7 @@ from musicgen.errors import (
     by_reason,
 )
 from musicgen.rpc.status import to_error_proto
+from tests.contract.client.scripted_loops import find_loops, no_loop
 
 STEPS = 4
 STEP_S = 0.02
@@ -61,6 +62,8 @@ class Faults:
     """Downloads carry other bytes than the job made."""
     failing_jobs: set[str] = field(default_factory=set)
     """Jobs that end with ENGINE_CRASHED, whatever they are to do."""
+    nothing_repeats: bool = False
+    """No job finds a loop."""
 
 
 class ScriptedJobs(job_service_pb2_grpc.JobServiceServicer):
@@ -256,10 +259,17 @@ class ScriptedJobs(job_service_pb2_grpc.JobServiceServicer):
             job.error.CopyFrom(to_error_proto(reason(f"It failed: {reason.reason}.")))
             await self._end(job, job_pb2.Job.STATE_FAILED)
             return
+        if job.spec.WhichOneof("kind") == "find_loops" and self.faults.nothing_repeats:
+            job.error.CopyFrom(to_error_proto(no_loop()))
+            await self._end(job, job_pb2.Job.STATE_FAILED)
+            return
         self._finish(job)
         await self._end(job, job_pb2.Job.STATE_SUCCEEDED)
 
     def _finish(self, job: job_pb2.Job) -> None:
+        if job.spec.WhichOneof("kind") == "find_loops":
+            find_loops(job, self._made)
+            return
         if job.spec.WhichOneof("kind") != "export":
             job.result.track_ids.append(f"track{job.job_id.removeprefix('job')}")
             return

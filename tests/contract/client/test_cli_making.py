@@ -127,7 +127,7 @@ def test_an_existing_file_is_refused_before_any_work(
 @pytest.mark.parametrize(
     ("output", "reason"),
     [
-        ("out.ogg", "UNSUPPORTED_FORMAT"),
+        ("out.aiff", "UNSUPPORTED_FORMAT"),
         ("out", "UNSUPPORTED_FORMAT"),
         ("nowhere/out.flac", "INVALID_FIELD"),
         ("home.flac/", "INVALID_FIELD"),

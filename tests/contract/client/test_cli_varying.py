@@ -133,7 +133,7 @@ def test_people_read_what_was_made_before_a_failure(
         (["track1", "--count", "0"], 2, "USAGE: "),
         (["track1", "--count", "2", "-o", "-"], 2, "INVALID_FIELD: stdout can carry only one"),
         (["track1", "--seed", "-1"], 2, "USAGE: "),
-        (["track1", "-o", "out.ogg"], 2, "UNSUPPORTED_FORMAT: "),
+        (["track1", "-o", "out.aiff"], 2, "UNSUPPORTED_FORMAT: "),
     ],
 )
 @pytest.mark.usefixtures("planned")

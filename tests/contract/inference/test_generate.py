@@ -114,6 +114,9 @@ async def test_progress_never_falls(inference: Running) -> None:
     [
         (audio_pb2.AUDIO_FORMAT_WAV, "wav", "audio/wav"),
         (audio_pb2.AUDIO_FORMAT_MP3, "mp3", "audio/mpeg"),
+        (audio_pb2.AUDIO_FORMAT_OPUS, "opus", "audio/ogg"),
+        (audio_pb2.AUDIO_FORMAT_OGG, "ogg", "audio/ogg"),
+        (audio_pb2.AUDIO_FORMAT_M4A, "m4a", "audio/mp4"),
     ],
 )
 async def test_other_formats(inference: Running, format: int, extension: str, kind: str) -> None:
@@ -122,6 +125,9 @@ async def test_other_formats(inference: Running, format: int, extension: str, ki
     assert track.artifact.key.endswith(f"/mix.{extension}")
     assert track.artifact.media_type == kind
     assert track.artifact.audio.format == format
+    rate_hz = 48_000 if format == audio_pb2.AUDIO_FORMAT_OPUS else 44_100
+    assert track.artifact.audio.sample_rate_hz == rate_hz
+    assert track.artifact.audio.duration_frames == rate_hz
     digest = hashlib.sha256(to_pcm_16_bit(expected_samples(7, 1.0)).tobytes()).hexdigest()
     assert dict_from_struct(track.recipe)["audio_sha256"] == digest
 
@@ -132,6 +138,7 @@ async def test_other_formats(inference: Running, format: int, extension: str, ki
         (audio_pb2.AUDIO_FORMAT_FLAC, "flac"),
         (audio_pb2.AUDIO_FORMAT_WAV, "wav"),
         (audio_pb2.AUDIO_FORMAT_MP3, "flac"),
+        (audio_pb2.AUDIO_FORMAT_OPUS, "flac"),
     ],
 )
 async def test_score_and_stems_lie_beside_the_mix(

@@ -49,8 +49,10 @@ class Jobs:
 
 
 @asynccontextmanager
-async def running(valkey: Valkey, folder: Path, limits: WatchLimits) -> AsyncIterator[Jobs]:
-    """Run the service with one engine announced and no library."""
+async def running(
+    valkey: Valkey, folder: Path, limits: WatchLimits, library: str = ""
+) -> AsyncIterator[Jobs]:
+    """Run the service with one engine announced, and no library unless its address is given."""
     store = JobStore.connect(valkey.url)
     await store.announce("test", {ENGINE.name: ENGINE.SerializeToString()}, ttl_s=60)
     hub = WatchHub(store)
@@ -59,7 +61,7 @@ async def running(valkey: Valkey, folder: Path, limits: WatchLimits) -> AsyncIte
         return ""
 
     server = RpcServer(["musicgen.api.jobs.v1.JobService"], check)
-    nowhere = connect(f"unix:{folder}/nowhere.sock")
+    nowhere = connect(library or f"unix:{folder}/nowhere.sock")
     servicer = JobServicer(
         store,
         hub,

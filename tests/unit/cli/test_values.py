@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from musicgen.api.jobs.v1 import job_service_pb2
-from musicgen.cli.values import Points, format_for, parse_length, parse_options
+from musicgen.cli.values import FORMATS, Points, format_for, parse_length, parse_options
 from musicgen.client import specs
 from musicgen.errors import InvalidField, InvalidPrompt, UnsupportedFormat
 
@@ -73,10 +73,11 @@ def test_the_format_is_the_extension_unless_it_is_asked_for() -> None:
     """A name that says nothing needs --format."""
     assert format_for("a.MP3", None) == "mp3"
     assert format_for("a.mp3", "wav") == "wav"
+    assert [format_for(f"a.{name}", None) for name in FORMATS] == list(specs.FORMATS)
     assert format_for("-", None) == "flac"
     assert format_for(None, None) == "flac"
     with pytest.raises(UnsupportedFormat):
-        format_for("a.ogg", None)
+        format_for("a.aiff", None)
 
 
 def test_a_spec_leaves_out_what_was_not_asked_for() -> None:
@@ -140,4 +141,4 @@ def test_text_that_is_no_unicode_is_never_sent() -> None:
     with pytest.raises(InvalidField):
         specs.export("track\udcff")
     with pytest.raises(UnsupportedFormat):
-        specs.export("track", "ogg")
+        specs.export("track", "aiff")

@@ -26,7 +26,7 @@ from musicgen.testing.signals import sine
 from services.inference import recipe
 from services.inference.encoder import check_mix, encode, to_pcm_16_bit
 from services.inference.finishing import Finishing
-from services.inference.generator import _Course
+from services.inference.generator import _Course, at_rate
 from services.inference.previews import Previews, StoredPreview
 from services.inference.registry import load_registry
 from services.inference.scratch import Scratch, no_space_is_disk_full
@@ -201,6 +201,14 @@ def left_by_a_host(folder: Path, *names: str) -> Made:
         if name != "mix.wav":
             files.append(ExtraFile(name, "midi" if name.endswith(".mid") else "stem", name))
     return Made(Generation("t", files=files), "mix.wav")
+
+
+def test_loop_points_are_those_of_the_file() -> None:
+    """An engine's loop at 44.1 kHz is the same stretch of a file at 48 kHz."""
+    made = Generation("t", loop_frames=(44_100, 88_201))
+    assert at_rate(made, 44_100, 48_000).loop_frames == (48_000, 96_001)
+    assert at_rate(made, 44_100, 44_100) == made
+    assert at_rate(Generation("t"), 44_100, 48_000).loop_frames is None
 
 
 @pytest.mark.parametrize("at", range(1, 7))

@@ -8,13 +8,16 @@ from typing import Any
 import mutagen.flac
 import mutagen.id3
 import mutagen.mp3
+import mutagen.mp4
+import mutagen.oggopus
+import mutagen.oggvorbis
 import mutagen.wave
 import numpy as np
 import numpy.typing as npt
 import soundfile
 
 from musicgen.artifacts import ArtifactStore, sha256_of
-from musicgen.audio.codecs import AudioWriter, Format
+from musicgen.audio.codecs import AudioReader, AudioWriter, Format
 from musicgen.testing.fake_engine import SCORE
 from services.library.attachments import Attachment
 from services.library.library import Produced
@@ -29,6 +32,9 @@ TAGGED: dict[Format, Any] = {
     Format.FLAC: mutagen.flac.FLAC,
     Format.WAV: mutagen.wave.WAVE,
     Format.MP3: mutagen.mp3.MP3,
+    Format.OPUS: mutagen.oggopus.OggOpus,
+    Format.OGG: mutagen.oggvorbis.OggVorbis,
+    Format.M4A: mutagen.mp4.MP4,
 }
 
 
@@ -44,15 +50,39 @@ def write(
 ) -> Path:
     """Write a tone."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with AudioWriter(path, format, RATE_HZ, channels, bits=bits) as writer:
+    with AudioWriter(path, format, RATE_HZ, channels, bits=bits, expected_frames=frames) as writer:
         writer.write(tone(frames, hz=hz)[:, :channels])
     return path
 
 
 def samples(path: Path) -> npt.NDArray[np.int32]:
     """Decode a file, of shape [frames, channels]."""
+    with AudioReader(path) as reader:
+        if reader.properties.format is Format.M4A:
+            whole = np.concatenate(list(reader.blocks())).astype(np.float64)
+            return np.clip(whole * 2.0**31, -(2.0**31), 2.0**31 - 1).astype(np.int32)
     decoded: npt.NDArray[np.int32] = soundfile.read(path, dtype="int32", always_2d=True)[0]
     return decoded
+
+
+def tags_of(path: Path, format: Format) -> dict[str, list[str]]:
+    """Return the tags as mutagen reads them, by the names that Vorbis comments have."""
+    tags = TAGGED[format](path).tags
+    if format in (Format.FLAC, Format.OPUS, Format.OGG):
+        return {name.upper(): list(tags[name]) for name in dict(tags)}
+    if format is Format.M4A:
+        names = {"\xa9nam": "TITLE", "\xa9ART": "ARTIST", "\xa9alb": "ALBUM"}
+        names |= {"\xa9gen": "GENRE", "\xa9day": "DATE", "tmpo": "BPM"}
+        found = {names.get(key, key.rpartition(":")[2].upper()): tags[key] for key in tags}
+        found.pop("ITUNSMPB", None)  # about the audio, not about the music
+        return {
+            name: [str(one, "utf-8") if isinstance(one, bytes) else str(one) for one in values]
+            for name, values in found.items()
+        }
+    names = {"TIT2": "TITLE", "TPE1": "ARTIST", "TALB": "ALBUM", "TCON": "GENRE", "TDRC": "DATE"}
+    names |= {"TBPM": "BPM", "TKEY": "INITIALKEY"}
+    texts = {names.get(key, key.removeprefix("TXXX:")): list(tags[key].text) for key in tags}
+    return {name: [str(value) for value in values] for name, values in texts.items()}
 
 
 def attached(store: ArtifactStore, job_id: str = "job-1") -> tuple[Attachment, ...]:

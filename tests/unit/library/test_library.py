@@ -243,7 +243,7 @@ def test_wrong_artifacts_leave_nothing(store: ArtifactStore, library: Library) -
     good = produced(store)
     text = store.path("artifacts/job-1/1/notes.flac")
     text.write_bytes(b"not audio" * 100)
-    ogg = write_ogg(store.path("artifacts/job-1/1/mix.ogg"))
+    aiff = write_aiff(store.path("artifacts/job-1/1/mix.aiff"))
     empty = write(store.path("artifacts/job-1/1/empty.wav"), Format.WAV, 0)
 
     def of(path: Path) -> Produced:
@@ -257,7 +257,7 @@ def test_wrong_artifacts_leave_nothing(store: ArtifactStore, library: Library) -
         (dataclasses.replace(good, loop_points=LoopPoints(5, 10**9)), InvalidField),
         (dataclasses.replace(good, loop_points=LoopPoints(5, 5)), InvalidField),
         (of(text), InvalidAudio),
-        (of(ogg), UnsupportedFormat),
+        (of(aiff), UnsupportedFormat),
         (of(empty), InvalidAudio),
     ]
     for case, kind in cases:
@@ -267,9 +267,9 @@ def test_wrong_artifacts_leave_nothing(store: ArtifactStore, library: Library) -
     assert leftovers(store) == []
 
 
-def write_ogg(path: Path) -> Path:
+def write_aiff(path: Path) -> Path:
     """Audio of a format that tracks are not made of."""
-    soundfile.write(path, np.zeros((4410, 2)), 44_100, format="OGG", subtype="VORBIS")
+    soundfile.write(path, np.zeros((4410, 2)), 44_100, format="AIFF", subtype="PCM_16")
     return path
 
 

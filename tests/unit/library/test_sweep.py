@@ -50,3 +50,13 @@ def test_previews_go_together_an_hour_after_the_last(tmp_path: Path) -> None:
     assert Sweeper(tmp_path, keep_s=7 * 86_400).sweep(now_s) == 2
     assert not any(path.exists() for path in old)
     assert all(path.exists() for path in (mix, going_on, newest))
+
+
+def test_what_a_search_for_loops_left_stays_as_long_as_any_result(tmp_path: Path) -> None:
+    """Seams to listen to and points files are results, no previews of a piece."""
+    now_s = 1_000_000.0
+    names = ("seam-1.flac", "seam-2.flac", "loops.json", "loops.cue")
+    kept = [make(tmp_path / f"artifacts/a/1/{name}", now_s - 6 * 86_400) for name in names]
+    sweeper = Sweeper(tmp_path, keep_s=7 * 86_400)
+    assert sweeper.sweep(now_s) == 0
+    assert sweeper.sweep(now_s + 2 * 86_400) == len(kept)

@@ -61,7 +61,7 @@ def test_sidecar_round_trip() -> None:
         {"title": "x"},
         "text",
         {**to_sidecar(TRACK), "recipe": 3},
-        {**to_sidecar(TRACK), "audio": {"format": "OGG"}},
+        {**to_sidecar(TRACK), "audio": {"format": "AIFF"}},
         {**to_sidecar(TRACK), "create_time": "soon"},
         {**to_sidecar(TRACK), "create_time": "2024-01-01"},
         # What no message could carry:
@@ -175,6 +175,7 @@ def test_long_names_keep_their_extension() -> None:
     assert len(name.encode()) <= 180
     assert name.endswith("日.flac")
     assert export_name("Ana", "Rain", "mp3") == "Ana - Rain.mp3"
+    assert export_name("Ana", "Rain 1.5", "opus") == "Ana - Rain 1.5.opus"
     assert export_name("  ", "Rain", "mp3") == "Rain.mp3"
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import io
 import shutil
 import sys
@@ -37,6 +38,15 @@ def test_disk_and_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         assert doctor.check_disk(tmp_path / "not" / "there").verdict is verdict
     monkeypatch.setattr("os.sysconf", lambda name: 4096 if "SIZE" in name else 1000)
     assert doctor.check_memory().verdict is Verdict.WARNING
+
+
+def test_m4a_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The part for M4A may be missing; how to get it is said."""
+    assert doctor.check_m4a() == doctor.Finding("m4a", Verdict.OK, "can be read and written")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)  # noqa: ARG005 - none is found
+    missing = doctor.check_m4a()
+    assert missing.verdict is Verdict.OK
+    assert "musicgen-local[m4a]" in missing.detail
 
 
 def test_data_folder(tmp_path: Path) -> None:

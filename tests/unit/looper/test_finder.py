@@ -9,7 +9,7 @@ import soundfile
 from musicgen.audio.codecs import Format
 from musicgen.errors import Cancelled, InvalidAudio, NoLoopFound
 from musicgen.progress import Progress
-from services.looper.finder import PASSING_SCORE
+from services.looper.analysis.finder import PASSING_SCORE
 from services.looper.work import find_loops
 from tests.unit.looper import signals
 from tests.unit.looper.files import best_loop, write
@@ -191,6 +191,6 @@ def test_an_analysis_can_be_cancelled(tmp_path: Path) -> None:
 
 def test_a_long_piece_is_pooled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With fewer hops to compare, the waveform still gives the exact period."""
-    monkeypatch.setattr("services.looper.candidates.MAX_HOPS", 500)
+    monkeypatch.setattr("services.looper.analysis.repetition.MAX_HOPS", 500)
     path = write(tmp_path / "a.wav", signals.music(407_919, 2.6)[0])
     assert best_loop(path).cycle.period_frames == 407_919

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from musicgen.audio.codecs import AudioReader
+from services.looper.analysis.measure import loudness_limit_db, loudness_step_db
 from services.looper.loops import Cycle, SeamReport
-from services.looper.measure import loudness_limit_db, loudness_step_db
 from services.looper.seam import Overlap, blend, inspect, overlap
 from tests.unit.looper import signals
 from tests.unit.looper.files import write

@@ -16,8 +16,7 @@ const ENDED_MORE = 12;
 export function JobList(props: { slots: JobSlots }) {
   const view = useJobsView();
   const [shown, setShown] = useState(ENDED_SHOWN);
-  // A download shows at its track, not as a card of its own.
-  const jobs = newestFirst(view).filter((job) => job.spec?.kind.case !== 'export');
+  const jobs = newestFirst(view).filter((job) => !showsAtItsTrack(job));
   const ended = jobs.filter(isEnded);
   const retried = new Set(jobs.map((job) => job.retryOf));
   const hidden = new Set(ended.slice(shown).map((job) => job.jobId));
@@ -58,6 +57,12 @@ export function JobList(props: { slots: JobSlots }) {
       )}
     </section>
   );
+}
+
+/** A download and a search for loops show at their track, not as a card of their own. */
+function showsAtItsTrack(job: Job): boolean {
+  const kind = job.spec?.kind.case;
+  return kind === 'export' || kind === 'findLoops';
 }
 
 function workingWords(jobs: readonly Job[]): string {

@@ -69,6 +69,10 @@ export function askedWords(job: Job): string {
     if (seed !== undefined) parts.push(`seed ${seed}`);
     return parts.filter((part) => part !== '').join(', ');
   }
-  if (kind?.case === 'loop') return `Loop, ${lengthWords(kind.value.lengthSeconds)}`;
+  if (kind?.case === 'loop') {
+    const { extent } = kind.value;
+    if (extent.case === 'lengthSeconds') return `Loop, ${lengthWords(extent.value)}`;
+    if (extent.case === 'cycles') return `Loop, played ${extent.value} times`;
+  }
   return '';
 }

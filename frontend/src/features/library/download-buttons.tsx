@@ -17,6 +17,9 @@ const FORMATS = [
   { format: AudioFormat.FLAC, name: 'FLAC' },
   { format: AudioFormat.WAV, name: 'WAV' },
   { format: AudioFormat.MP3, name: 'MP3' },
+  { format: AudioFormat.OPUS, name: 'Opus' },
+  { format: AudioFormat.OGG, name: 'OGG' },
+  { format: AudioFormat.M4A, name: 'M4A' },
 ] as const;
 
 /** Downloads with the tags embedded: encoded by a job, then saved by the browser. */

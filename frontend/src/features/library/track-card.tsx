@@ -5,11 +5,10 @@ import type { Track } from '@/gen/musicgen/api/library/v1/track_pb';
 import { Button } from '@/ui/button';
 import { ErrorNote } from '@/ui/error-note';
 import { takeLostFocus } from '@/ui/focus';
-import { LoopIcon, TagIcon } from '@/ui/icons';
+import { TagIcon } from '@/ui/icons';
 import { useCallError } from '@/watch/use-call-error';
 import { DownloadButtons } from './download-buttons';
 import { Lineage } from './lineage';
-import { LoopForm } from './loop-form';
 import { TagForm } from './tag-form';
 import { useTrack, useTrackStore } from './track-context';
 import { creditWords, durationOf, factWords } from './track-words';
@@ -18,6 +17,8 @@ import { creditWords, durationOf, factWords } from './track-words';
 export interface TrackSlots {
   readonly player: (track: Track, durationSeconds: number) => ReactNode;
   readonly playButton: (track: Track, durationSeconds: number) => ReactNode;
+  /** What is known of how it was made, in lines of text. */
+  readonly facts: (track: Track) => ReactNode;
   /** What more can be done with a track, each behind a button of its own. */
   readonly panels: (track: Track) => readonly TrackPanel[];
   /** A track was moved to the trash. */
@@ -79,6 +80,7 @@ export function TrackCard(props: { track: Track; slots: TrackSlots; headless?: b
     >
       {props.headless !== true && <TrackHead track={track} />}
       <Lineage track={track} />
+      {slots.facts(track)}
       {slots.player(track, durationOf(track))}
       <div className="flex flex-wrap items-center gap-x-5 gap-y-2">
         <DownloadButtons track={track} />
@@ -106,12 +108,6 @@ export function TrackCard(props: { track: Track; slots: TrackSlots; headless?: b
 
 function ownPanels(track: Track): TrackPanel[] {
   return [
-    {
-      name: 'loop',
-      label: 'Loop it',
-      icon: <LoopIcon />,
-      body: (close) => <LoopForm track={track} onDone={close} />,
-    },
     {
       name: 'edit-tags',
       label: 'Edit tags',

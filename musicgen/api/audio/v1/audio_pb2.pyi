@@ -34,6 +34,12 @@ class _AudioFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AudioForm
     """RIFF WAVE, PCM; RF64 above 4 GiB."""
     AUDIO_FORMAT_MP3: _AudioFormat.ValueType  # 3
     """MPEG-1 Layer III."""
+    AUDIO_FORMAT_OPUS: _AudioFormat.ValueType  # 4
+    """Opus in Ogg, always of 8, 12, 16, 24 or 48 kHz: another rate becomes 48 kHz."""
+    AUDIO_FORMAT_OGG: _AudioFormat.ValueType  # 5
+    """Vorbis in Ogg."""
+    AUDIO_FORMAT_M4A: _AudioFormat.ValueType  # 6
+    """AAC-LC in MP4, where the studio has the extra that reads and writes it."""
 
 class AudioFormat(_AudioFormat, metaclass=_AudioFormatEnumTypeWrapper):
     """The container and codec of an audio file."""
@@ -46,6 +52,12 @@ AUDIO_FORMAT_WAV: AudioFormat.ValueType  # 2
 """RIFF WAVE, PCM; RF64 above 4 GiB."""
 AUDIO_FORMAT_MP3: AudioFormat.ValueType  # 3
 """MPEG-1 Layer III."""
+AUDIO_FORMAT_OPUS: AudioFormat.ValueType  # 4
+"""Opus in Ogg, always of 8, 12, 16, 24 or 48 kHz: another rate becomes 48 kHz."""
+AUDIO_FORMAT_OGG: AudioFormat.ValueType  # 5
+"""Vorbis in Ogg."""
+AUDIO_FORMAT_M4A: AudioFormat.ValueType  # 6
+"""AAC-LC in MP4, where the studio has the extra that reads and writes it."""
 Global___AudioFormat: _TypeAlias = AudioFormat  # noqa: Y015
 
 @_typing.final

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from musicgen.api.audio.v1 import audio_pb2 as _audio_pb2
 from musicgen.api.jobs.v1 import job_pb2 as _job_pb2
+from musicgen.api.looper.v1 import loop_pb2 as _loop_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -30,6 +31,7 @@ class JobOutcome(_message.Message):
 
     TRACKS_FIELD_NUMBER: _builtins.int
     DOWNLOADS_FIELD_NUMBER: _builtins.int
+    ANALYSIS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def tracks(self) -> _containers.RepeatedCompositeFieldContainer[_audio_pb2.ProducedTrack]:
         """To become tracks of the library, by output index."""
@@ -38,15 +40,20 @@ class JobOutcome(_message.Message):
     def downloads(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.Download]:
         """To be offered for download."""
 
+    @_builtins.property
+    def analysis(self) -> _loop_pb2.LoopAnalysis:
+        """The cycles that were found."""
+
     def __init__(
         self,
         *,
         tracks: _abc.Iterable[_audio_pb2.ProducedTrack] | None = ...,
         downloads: _abc.Iterable[_job_pb2.Download] | None = ...,
+        analysis: _loop_pb2.LoopAnalysis | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["downloads", b"downloads", "tracks", b"tracks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "downloads", b"downloads", "tracks", b"tracks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

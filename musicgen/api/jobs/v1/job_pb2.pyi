@@ -179,6 +179,7 @@ class JobSpec(_message.Message):
     GENERATE_FIELD_NUMBER: _builtins.int
     LOOP_FIELD_NUMBER: _builtins.int
     EXPORT_FIELD_NUMBER: _builtins.int
+    FIND_LOOPS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def generate(self) -> _inference_service_pb2.GenerateSpec:
         """Make a track from a prompt."""
@@ -191,18 +192,23 @@ class JobSpec(_message.Message):
     def export(self) -> _track_pb2.ExportSpec:
         """Encode a track to download."""
 
+    @_builtins.property
+    def find_loops(self) -> _loop_pb2.FindLoopsSpec:
+        """Find the cycles of a piece of audio."""
+
     def __init__(
         self,
         *,
         generate: _inference_service_pb2.GenerateSpec | None = ...,
         loop: _loop_pb2.LoopSpec | None = ...,
         export: _track_pb2.ExportSpec | None = ...,
+        find_loops: _loop_pb2.FindLoopsSpec | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["export", b"export", "generate", b"generate", "kind", b"kind", "loop", b"loop"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["export", b"export", "find_loops", b"find_loops", "generate", b"generate", "kind", b"kind", "loop", b"loop"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["export", b"export", "generate", b"generate", "kind", b"kind", "loop", b"loop"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["export", b"export", "find_loops", b"find_loops", "generate", b"generate", "kind", b"kind", "loop", b"loop"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["generate", "loop", "export"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["generate", "loop", "export", "find_loops"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -216,6 +222,7 @@ class JobResult(_message.Message):
 
     TRACK_IDS_FIELD_NUMBER: _builtins.int
     DOWNLOADS_FIELD_NUMBER: _builtins.int
+    ANALYSIS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Tracks now in the library, by output index."""
@@ -224,15 +231,20 @@ class JobResult(_message.Message):
     def downloads(self) -> _containers.RepeatedCompositeFieldContainer[Global___Download]:
         """Files to download."""
 
+    @_builtins.property
+    def analysis(self) -> _loop_pb2.LoopAnalysis:
+        """The cycles that a find_loops job found."""
+
     def __init__(
         self,
         *,
         track_ids: _abc.Iterable[_builtins.str] | None = ...,
         downloads: _abc.Iterable[Global___Download] | None = ...,
+        analysis: _loop_pb2.LoopAnalysis | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["downloads", b"downloads", "track_ids", b"track_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "downloads", b"downloads", "track_ids", b"track_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

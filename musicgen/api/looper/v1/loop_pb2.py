@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from musicgen.api.audio.v1 import audio_pb2 as musicgen_dot_api_dot_audio_dot_v1_dot_audio__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!musicgen/api/looper/v1/loop.proto\x12\x16musicgen.api.looper.v1\x1a!musicgen/api/audio/v1/audio.proto\"\xe6\x01\n\x08LoopSpec\x12/\n\x06source\x18\x01 \x01(\x0b\x32\x1f.musicgen.api.audio.v1.AudioRef\x12\x16\n\x0elength_seconds\x18\x02 \x01(\x01\x12\x31\n\x06points\x18\x03 \x01(\x0b\x32!.musicgen.api.audio.v1.LoopPoints\x12\x19\n\x0c\x63rossfade_ms\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x32\n\x06\x66ormat\x18\x05 \x01(\x0e\x32\".musicgen.api.audio.v1.AudioFormatB\x0f\n\r_crossfade_ms\"\xa6\x01\n\rLoopCandidate\x12\x31\n\x06points\x18\x01 \x01(\x0b\x32!.musicgen.api.audio.v1.LoopPoints\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x1b\n\x13spectral_similarity\x18\x03 \x01(\x01\x12\x1c\n\x14waveform_correlation\x18\x04 \x01(\x01\x12\x18\n\x10loudness_step_db\x18\x05 \x01(\x01\"h\n\nSeamReport\x12\x14\n\x0c\x63rossfade_ms\x18\x01 \x01(\x01\x12\x1b\n\x13\x64iscontinuity_ratio\x18\x02 \x01(\x01\x12\x18\n\x10loudness_step_db\x18\x03 \x01(\x01\x12\r\n\x05\x63lean\x18\x04 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!musicgen/api/looper/v1/loop.proto\x12\x16musicgen.api.looper.v1\x1a!musicgen/api/audio/v1/audio.proto\"\xfa\x03\n\x08LoopSpec\x12/\n\x06source\x18\x01 \x01(\x0b\x32\x1f.musicgen.api.audio.v1.AudioRef\x12\x18\n\x0elength_seconds\x18\x02 \x01(\x01H\x00\x12\x10\n\x06\x63ycles\x18\x06 \x01(\x05H\x00\x12\x31\n\x06points\x18\x03 \x01(\x0b\x32!.musicgen.api.audio.v1.LoopPoints\x12\x13\n\x0bsnap_points\x18\x07 \x01(\x08\x12\x19\n\x0c\x63rossfade_ms\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x32\n\x06\x66ormat\x18\x05 \x01(\x0e\x32\".musicgen.api.audio.v1.AudioFormat\x12\x12\n\nskip_intro\x18\x08 \x01(\x08\x12\x37\n\x06\x65nding\x18\t \x01(\x0e\x32\'.musicgen.api.looper.v1.LoopSpec.Ending\x12\x19\n\x0c\x66\x61\x64\x65_seconds\x18\n \x01(\x01H\x02\x88\x01\x01\x12\x11\n\tfold_tail\x18\x0b \x01(\x08\"S\n\x06\x45nding\x12\x16\n\x12\x45NDING_UNSPECIFIED\x10\x00\x12\x0e\n\nENDING_CUT\x10\x01\x12\x0f\n\x0b\x45NDING_FADE\x10\x02\x12\x10\n\x0c\x45NDING_OUTRO\x10\x03\x42\x08\n\x06\x65xtentB\x0f\n\r_crossfade_msB\x0f\n\r_fade_seconds\"\xac\x01\n\rFindLoopsSpec\x12/\n\x06source\x18\x01 \x01(\x0b\x32\x1f.musicgen.api.audio.v1.AudioRef\x12\x16\n\x0emax_candidates\x18\x02 \x01(\x05\x12\x18\n\x0bmin_seconds\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x18\n\x0bmax_seconds\x18\x04 \x01(\x01H\x01\x88\x01\x01\x42\x0e\n\x0c_min_secondsB\x0e\n\x0c_max_seconds\"\x8f\x04\n\rLoopCandidate\x12\x31\n\x06points\x18\x01 \x01(\x0b\x32!.musicgen.api.audio.v1.LoopPoints\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x17\n\x0flikeness_before\x18\x03 \x01(\x01\x12\x16\n\x0elikeness_after\x18\x08 \x01(\x01\x12\x1c\n\x14waveform_correlation\x18\x04 \x01(\x01\x12\x18\n\x10loudness_step_db\x18\x05 \x01(\x01\x12\x18\n\x10timing_spread_ms\x18\x06 \x01(\x01\x12\x12\n\nclick_risk\x18\x07 \x01(\x01\x12\x38\n\x04kind\x18\t \x01(\x0e\x32*.musicgen.api.looper.v1.LoopCandidate.Kind\x12\x15\n\rperiod_frames\x18\n \x01(\x01\x12\x16\n\ttempo_bpm\x18\x0b \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05\x62\x65\x61ts\x18\x0c \x01(\x05\x12\x0c\n\x04\x62\x61rs\x18\r \x01(\x05\x12\x0f\n\x07partial\x18\x0e \x01(\x08\x12-\n\x04seam\x18\x0f \x01(\x0b\x32\x1f.musicgen.api.audio.v1.Artifact\"Q\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n\x0bKIND_REPEAT\x10\x01\x12\x13\n\x0fKIND_WHOLE_FILE\x10\x02\x12\r\n\tKIND_TAIL\x10\x03\x42\x0c\n\n_tempo_bpm\"z\n\x0cLoopAnalysis\x12\x39\n\ncandidates\x18\x01 \x03(\x0b\x32%.musicgen.api.looper.v1.LoopCandidate\x12\x16\n\x0esample_rate_hz\x18\x02 \x01(\x05\x12\x17\n\x0f\x64uration_frames\x18\x03 \x01(\x03\"\xef\x02\n\nSeamReport\x12\x14\n\x0c\x63rossfade_ms\x18\x01 \x01(\x01\x12\x1b\n\x13\x64iscontinuity_ratio\x18\x02 \x01(\x01\x12\x18\n\x10loudness_step_db\x18\x03 \x01(\x01\x12\r\n\x05\x63lean\x18\x04 \x01(\x08\x12\x41\n\ntransition\x18\x05 \x01(\x0e\x32-.musicgen.api.looper.v1.SeamReport.Transition\x12\x17\n\x0f\x66lux_percentile\x18\x06 \x01(\x01\x12\x1a\n\rbeat_error_ms\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\x0e\n\x06\x66\x61ults\x18\x08 \x03(\t\"k\n\nTransition\x12\x1a\n\x16TRANSITION_UNSPECIFIED\x10\x00\x12\x12\n\x0eTRANSITION_CUT\x10\x01\x12\x18\n\x14TRANSITION_CROSSFADE\x10\x02\x12\x13\n\x0fTRANSITION_TAIL\x10\x03\x42\x10\n\x0e_beat_error_msb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,9 +33,19 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'musicgen.api.looper.v1.loop
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LOOPSPEC']._serialized_start=97
-  _globals['_LOOPSPEC']._serialized_end=327
-  _globals['_LOOPCANDIDATE']._serialized_start=330
-  _globals['_LOOPCANDIDATE']._serialized_end=496
-  _globals['_SEAMREPORT']._serialized_start=498
-  _globals['_SEAMREPORT']._serialized_end=602
+  _globals['_LOOPSPEC']._serialized_end=603
+  _globals['_LOOPSPEC_ENDING']._serialized_start=476
+  _globals['_LOOPSPEC_ENDING']._serialized_end=559
+  _globals['_FINDLOOPSSPEC']._serialized_start=606
+  _globals['_FINDLOOPSSPEC']._serialized_end=778
+  _globals['_LOOPCANDIDATE']._serialized_start=781
+  _globals['_LOOPCANDIDATE']._serialized_end=1308
+  _globals['_LOOPCANDIDATE_KIND']._serialized_start=1213
+  _globals['_LOOPCANDIDATE_KIND']._serialized_end=1294
+  _globals['_LOOPANALYSIS']._serialized_start=1310
+  _globals['_LOOPANALYSIS']._serialized_end=1432
+  _globals['_SEAMREPORT']._serialized_start=1435
+  _globals['_SEAMREPORT']._serialized_end=1802
+  _globals['_SEAMREPORT_TRANSITION']._serialized_start=1677
+  _globals['_SEAMREPORT_TRANSITION']._serialized_end=1784
 # @@protoc_insertion_point(module_scope)

@@ -3,8 +3,11 @@
 isort:skip_file
 Seamless loops: where they are, and rendering them to a length."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from musicgen.api.audio.v1 import audio_pb2 as _audio_pb2
 import builtins as _builtins
 import sys
@@ -23,17 +26,68 @@ class LoopSpec(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _Ending:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _EndingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[LoopSpec._Ending.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ENDING_UNSPECIFIED: LoopSpec._Ending.ValueType  # 0
+        """As CUT."""
+        ENDING_CUT: LoopSpec._Ending.ValueType  # 1
+        """Wherever the length is reached, with a fade of 5 ms against a click."""
+        ENDING_FADE: LoopSpec._Ending.ValueType  # 2
+        """Fading out over `fade_seconds`."""
+        ENDING_OUTRO: LoopSpec._Ending.ValueType  # 3
+        """With what follows the cycle in the source, as far as it fits into the length: whole
+        when `cycles` is asked for.
+        """
+
+    class Ending(_Ending, metaclass=_EndingEnumTypeWrapper):
+        """How a render ends."""
+
+    ENDING_UNSPECIFIED: LoopSpec.Ending.ValueType  # 0
+    """As CUT."""
+    ENDING_CUT: LoopSpec.Ending.ValueType  # 1
+    """Wherever the length is reached, with a fade of 5 ms against a click."""
+    ENDING_FADE: LoopSpec.Ending.ValueType  # 2
+    """Fading out over `fade_seconds`."""
+    ENDING_OUTRO: LoopSpec.Ending.ValueType  # 3
+    """With what follows the cycle in the source, as far as it fits into the length: whole
+    when `cycles` is asked for.
+    """
+
     SOURCE_FIELD_NUMBER: _builtins.int
     LENGTH_SECONDS_FIELD_NUMBER: _builtins.int
+    CYCLES_FIELD_NUMBER: _builtins.int
     POINTS_FIELD_NUMBER: _builtins.int
+    SNAP_POINTS_FIELD_NUMBER: _builtins.int
     CROSSFADE_MS_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
+    SKIP_INTRO_FIELD_NUMBER: _builtins.int
+    ENDING_FIELD_NUMBER: _builtins.int
+    FADE_SECONDS_FIELD_NUMBER: _builtins.int
+    FOLD_TAIL_FIELD_NUMBER: _builtins.int
     length_seconds: _builtins.float
     """Length of the result in seconds, 60 (one minute) to 36,000 (ten hours); exact."""
+    cycles: _builtins.int
+    """How often the cycle is heard, 1 to 100,000, and ten hours in all at most."""
+    snap_points: _builtins.bool
+    """Move the end of given points, by 50 ms at most, to where the music meets best."""
     crossfade_ms: _builtins.float
-    """Length of the crossfade at the seam in milliseconds, 0 to 500; absent: 30."""
+    """Length of the crossfade at the seam in milliseconds, 0 (a bare cut) to 500; absent:
+    the shortest of those that measure clean.
+    """
     format: _audio_pb2.AudioFormat.ValueType
     """Format of the result; unspecified means FLAC."""
+    skip_intro: _builtins.bool
+    """Begin with the cycle; what leads to it in the source is left out."""
+    ending: Global___LoopSpec.Ending.ValueType
+    """How the result ends."""
+    fade_seconds: _builtins.float
+    """Length of ENDING_FADE in seconds, 0.01 to 60; absent: 5."""
+    fold_tail: _builtins.bool
+    """Add what rings on after the given points to the start, as for a KIND_TAIL candidate."""
     @_builtins.property
     def source(self) -> _audio_pb2.AudioRef:
         """The audio to loop."""
@@ -47,19 +101,77 @@ class LoopSpec(_message.Message):
         *,
         source: _audio_pb2.AudioRef | None = ...,
         length_seconds: _builtins.float = ...,
+        cycles: _builtins.int = ...,
         points: _audio_pb2.LoopPoints | None = ...,
+        snap_points: _builtins.bool = ...,
         crossfade_ms: _builtins.float | None = ...,
         format: _audio_pb2.AudioFormat.ValueType = ...,
+        skip_intro: _builtins.bool = ...,
+        ending: Global___LoopSpec.Ending.ValueType = ...,
+        fade_seconds: _builtins.float | None = ...,
+        fold_tail: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_crossfade_ms", b"_crossfade_ms", "crossfade_ms", b"crossfade_ms", "points", b"points", "source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_crossfade_ms", b"_crossfade_ms", "_fade_seconds", b"_fade_seconds", "crossfade_ms", b"crossfade_ms", "cycles", b"cycles", "extent", b"extent", "fade_seconds", b"fade_seconds", "length_seconds", b"length_seconds", "points", b"points", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crossfade_ms", b"_crossfade_ms", "crossfade_ms", b"crossfade_ms", "format", b"format", "length_seconds", b"length_seconds", "points", b"points", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crossfade_ms", b"_crossfade_ms", "_fade_seconds", b"_fade_seconds", "crossfade_ms", b"crossfade_ms", "cycles", b"cycles", "ending", b"ending", "extent", b"extent", "fade_seconds", b"fade_seconds", "fold_tail", b"fold_tail", "format", b"format", "length_seconds", b"length_seconds", "points", b"points", "skip_intro", b"skip_intro", "snap_points", b"snap_points", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__crossfade_ms: _TypeAlias = _typing.Literal["crossfade_ms"]  # noqa: Y015
     _WhichOneofArgType__crossfade_ms: _TypeAlias = _typing.Literal["_crossfade_ms", b"_crossfade_ms"]  # noqa: Y015
+    _WhichOneofReturnType__fade_seconds: _TypeAlias = _typing.Literal["fade_seconds"]  # noqa: Y015
+    _WhichOneofArgType__fade_seconds: _TypeAlias = _typing.Literal["_fade_seconds", b"_fade_seconds"]  # noqa: Y015
+    _WhichOneofReturnType_extent: _TypeAlias = _typing.Literal["length_seconds", "cycles"]  # noqa: Y015
+    _WhichOneofArgType_extent: _TypeAlias = _typing.Literal["extent", b"extent"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__crossfade_ms) -> _WhichOneofReturnType__crossfade_ms | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fade_seconds) -> _WhichOneofReturnType__fade_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_extent) -> _WhichOneofReturnType_extent | None: ...
 
 Global___LoopSpec: _TypeAlias = LoopSpec  # noqa: Y015
+
+@_typing.final
+class FindLoopsSpec(_message.Message):
+    """What a find_loops job asks for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    MAX_CANDIDATES_FIELD_NUMBER: _builtins.int
+    MIN_SECONDS_FIELD_NUMBER: _builtins.int
+    MAX_SECONDS_FIELD_NUMBER: _builtins.int
+    max_candidates: _builtins.int
+    """How many candidates to return at most, up to 8; 0 means 5."""
+    min_seconds: _builtins.float
+    """Shortest cycle wanted, in seconds; absent: 2."""
+    max_seconds: _builtins.float
+    """Longest cycle wanted, in seconds; absent: any."""
+    @_builtins.property
+    def source(self) -> _audio_pb2.AudioRef:
+        """The audio to analyse."""
+
+    def __init__(
+        self,
+        *,
+        source: _audio_pb2.AudioRef | None = ...,
+        max_candidates: _builtins.int = ...,
+        min_seconds: _builtins.float | None = ...,
+        max_seconds: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_seconds", b"_max_seconds", "_min_seconds", b"_min_seconds", "max_seconds", b"max_seconds", "min_seconds", b"min_seconds", "source", b"source"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_seconds", b"_max_seconds", "_min_seconds", b"_min_seconds", "max_candidates", b"max_candidates", "max_seconds", b"max_seconds", "min_seconds", b"min_seconds", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max_seconds: _TypeAlias = _typing.Literal["max_seconds"]  # noqa: Y015
+    _WhichOneofArgType__max_seconds: _TypeAlias = _typing.Literal["_max_seconds", b"_max_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__min_seconds: _TypeAlias = _typing.Literal["min_seconds"]  # noqa: Y015
+    _WhichOneofArgType__min_seconds: _TypeAlias = _typing.Literal["_min_seconds", b"_min_seconds"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_seconds) -> _WhichOneofReturnType__max_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_seconds) -> _WhichOneofReturnType__min_seconds | None: ...
+
+Global___FindLoopsSpec: _TypeAlias = FindLoopsSpec  # noqa: Y015
 
 @_typing.final
 class LoopCandidate(_message.Message):
@@ -67,39 +179,150 @@ class LoopCandidate(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[LoopCandidate._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: LoopCandidate._Kind.ValueType  # 0
+        """The points were given."""
+        KIND_REPEAT: LoopCandidate._Kind.ValueType  # 1
+        """The source plays the cycle more than once."""
+        KIND_WHOLE_FILE: LoopCandidate._Kind.ValueType  # 2
+        """The source is one cycle already."""
+        KIND_TAIL: LoopCandidate._Kind.ValueType  # 3
+        """The source plays the cycle once and rings out; the ringing is folded back."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """How a cycle repeats."""
+
+    KIND_UNSPECIFIED: LoopCandidate.Kind.ValueType  # 0
+    """The points were given."""
+    KIND_REPEAT: LoopCandidate.Kind.ValueType  # 1
+    """The source plays the cycle more than once."""
+    KIND_WHOLE_FILE: LoopCandidate.Kind.ValueType  # 2
+    """The source is one cycle already."""
+    KIND_TAIL: LoopCandidate.Kind.ValueType  # 3
+    """The source plays the cycle once and rings out; the ringing is folded back."""
+
     POINTS_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
-    SPECTRAL_SIMILARITY_FIELD_NUMBER: _builtins.int
+    LIKENESS_BEFORE_FIELD_NUMBER: _builtins.int
+    LIKENESS_AFTER_FIELD_NUMBER: _builtins.int
     WAVEFORM_CORRELATION_FIELD_NUMBER: _builtins.int
     LOUDNESS_STEP_DB_FIELD_NUMBER: _builtins.int
+    TIMING_SPREAD_MS_FIELD_NUMBER: _builtins.int
+    CLICK_RISK_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    PERIOD_FRAMES_FIELD_NUMBER: _builtins.int
+    TEMPO_BPM_FIELD_NUMBER: _builtins.int
+    BEATS_FIELD_NUMBER: _builtins.int
+    BARS_FIELD_NUMBER: _builtins.int
+    PARTIAL_FIELD_NUMBER: _builtins.int
+    SEAM_FIELD_NUMBER: _builtins.int
     score: _builtins.float
-    """Overall likeness of what follows the start and what follows the end, 0 to 1."""
-    spectral_similarity: _builtins.float
-    """Likeness of harmony and timbre around the seam, 0 to 1."""
+    """How well it would repeat, 0 to 1: the worse of `likeness_before` and `likeness_after`."""
+    likeness_before: _builtins.float
+    """Likeness of harmony, timbre and onsets in the seconds before the start and before the
+    end, 0 to 1.
+    """
+    likeness_after: _builtins.float
+    """The same of the seconds after the start and after the end."""
     waveform_correlation: _builtins.float
-    """Correlation of the waveforms over the crossfade, -1 to 1."""
+    """Correlation of the waveforms around start and end, -1 to 1."""
     loudness_step_db: _builtins.float
     """Step in loudness across the seam in decibels, positive if the start is louder."""
+    timing_spread_ms: _builtins.float
+    """How far off the beat the seam may be, in milliseconds: how much the passes of the
+    source differ in time there.
+    """
+    click_risk: _builtins.float
+    """How a bare cut here compares with the sharpest joints of the music itself: 1 is the
+    99th percentile; above, it may be heard as a click.
+    """
+    kind: Global___LoopCandidate.Kind.ValueType
+    """How it repeats."""
+    period_frames: _builtins.float
+    """The true period in frames, which need not be whole."""
+    tempo_bpm: _builtins.float
+    """Tempo in beats a minute; absent if no beat was found."""
+    beats: _builtins.int
+    """Length of the cycle in beats; 0 if no beat was found."""
+    bars: _builtins.int
+    """Length of the cycle in bars; 0 if no metre was found."""
+    partial: _builtins.bool
+    """It skips music that a longer candidate plays (in A A B A: the A alone)."""
     @_builtins.property
     def points(self) -> _audio_pb2.LoopPoints:
         """Where it is."""
+
+    @_builtins.property
+    def seam(self) -> _audio_pb2.Artifact:
+        """A few seconds of the seam as it would be rendered, its middle at the seam; served at
+        "/v1/" + key. Absent outside of jobs.
+        """
 
     def __init__(
         self,
         *,
         points: _audio_pb2.LoopPoints | None = ...,
         score: _builtins.float = ...,
-        spectral_similarity: _builtins.float = ...,
+        likeness_before: _builtins.float = ...,
+        likeness_after: _builtins.float = ...,
         waveform_correlation: _builtins.float = ...,
         loudness_step_db: _builtins.float = ...,
+        timing_spread_ms: _builtins.float = ...,
+        click_risk: _builtins.float = ...,
+        kind: Global___LoopCandidate.Kind.ValueType = ...,
+        period_frames: _builtins.float = ...,
+        tempo_bpm: _builtins.float | None = ...,
+        beats: _builtins.int = ...,
+        bars: _builtins.int = ...,
+        partial: _builtins.bool = ...,
+        seam: _audio_pb2.Artifact | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["points", b"points"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_tempo_bpm", b"_tempo_bpm", "points", b"points", "seam", b"seam", "tempo_bpm", b"tempo_bpm"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["loudness_step_db", b"loudness_step_db", "points", b"points", "score", b"score", "spectral_similarity", b"spectral_similarity", "waveform_correlation", b"waveform_correlation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tempo_bpm", b"_tempo_bpm", "bars", b"bars", "beats", b"beats", "click_risk", b"click_risk", "kind", b"kind", "likeness_after", b"likeness_after", "likeness_before", b"likeness_before", "loudness_step_db", b"loudness_step_db", "partial", b"partial", "period_frames", b"period_frames", "points", b"points", "score", b"score", "seam", b"seam", "tempo_bpm", b"tempo_bpm", "timing_spread_ms", b"timing_spread_ms", "waveform_correlation", b"waveform_correlation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__tempo_bpm: _TypeAlias = _typing.Literal["tempo_bpm"]  # noqa: Y015
+    _WhichOneofArgType__tempo_bpm: _TypeAlias = _typing.Literal["_tempo_bpm", b"_tempo_bpm"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tempo_bpm) -> _WhichOneofReturnType__tempo_bpm | None: ...
+
+Global___LoopCandidate: _TypeAlias = LoopCandidate  # noqa: Y015
+
+@_typing.final
+class LoopAnalysis(_message.Message):
+    """The cycles found, best first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CANDIDATES_FIELD_NUMBER: _builtins.int
+    SAMPLE_RATE_HZ_FIELD_NUMBER: _builtins.int
+    DURATION_FRAMES_FIELD_NUMBER: _builtins.int
+    sample_rate_hz: _builtins.int
+    """Frames per second of the source: points count these."""
+    duration_frames: _builtins.int
+    """Length of the source in frames."""
+    @_builtins.property
+    def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___LoopCandidate]:
+        """At least one."""
+
+    def __init__(
+        self,
+        *,
+        candidates: _abc.Iterable[Global___LoopCandidate] | None = ...,
+        sample_rate_hz: _builtins.int = ...,
+        duration_frames: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "duration_frames", b"duration_frames", "sample_rate_hz", b"sample_rate_hz"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___LoopCandidate: _TypeAlias = LoopCandidate  # noqa: Y015
+Global___LoopAnalysis: _TypeAlias = LoopAnalysis  # noqa: Y015
 
 @_typing.final
 class SeamReport(_message.Message):
@@ -107,20 +330,65 @@ class SeamReport(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _Transition:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _TransitionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[SeamReport._Transition.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        TRANSITION_UNSPECIFIED: SeamReport._Transition.ValueType  # 0
+        """Never sent."""
+        TRANSITION_CUT: SeamReport._Transition.ValueType  # 1
+        """The end meets the start as they are."""
+        TRANSITION_CROSSFADE: SeamReport._Transition.ValueType  # 2
+        """A crossfade."""
+        TRANSITION_TAIL: SeamReport._Transition.ValueType  # 3
+        """What rings on after the end is added to the start."""
+
+    class Transition(_Transition, metaclass=_TransitionEnumTypeWrapper):
+        """How the end is led into the start."""
+
+    TRANSITION_UNSPECIFIED: SeamReport.Transition.ValueType  # 0
+    """Never sent."""
+    TRANSITION_CUT: SeamReport.Transition.ValueType  # 1
+    """The end meets the start as they are."""
+    TRANSITION_CROSSFADE: SeamReport.Transition.ValueType  # 2
+    """A crossfade."""
+    TRANSITION_TAIL: SeamReport.Transition.ValueType  # 3
+    """What rings on after the end is added to the start."""
+
     CROSSFADE_MS_FIELD_NUMBER: _builtins.int
     DISCONTINUITY_RATIO_FIELD_NUMBER: _builtins.int
     LOUDNESS_STEP_DB_FIELD_NUMBER: _builtins.int
     CLEAN_FIELD_NUMBER: _builtins.int
+    TRANSITION_FIELD_NUMBER: _builtins.int
+    FLUX_PERCENTILE_FIELD_NUMBER: _builtins.int
+    BEAT_ERROR_MS_FIELD_NUMBER: _builtins.int
+    FAULTS_FIELD_NUMBER: _builtins.int
     crossfade_ms: _builtins.float
-    """The crossfade used, in milliseconds."""
+    """The crossfade used, or how much of the tail was folded, in milliseconds."""
     discontinuity_ratio: _builtins.float
-    """Largest sample-to-sample step in the seam, divided by the track's own
-    99.9th percentile step; up to 1 is inaudible.
+    """The sharpest joint in the seam, divided by the 99th percentile of the track's own; up
+    to 1.5 is inaudible.
     """
     loudness_step_db: _builtins.float
     """Step in loudness across the seam in decibels."""
     clean: _builtins.bool
-    """Whether the seam measures clean."""
+    """Whether the seam measures clean; if not, `faults` says why."""
+    transition: Global___SeamReport.Transition.ValueType
+    """How the end is led into the start."""
+    flux_percentile: _builtins.float
+    """Change of the spectrum across the seam as a percentile of the track's own changes, 0
+    to 100.
+    """
+    beat_error_ms: _builtins.float
+    """How far off the beat the start comes after the end, in milliseconds; absent if the
+    source has nothing to compare it with.
+    """
+    @_builtins.property
+    def faults(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What keeps it from being clean, in words."""
+
     def __init__(
         self,
         *,
@@ -128,11 +396,17 @@ class SeamReport(_message.Message):
         discontinuity_ratio: _builtins.float = ...,
         loudness_step_db: _builtins.float = ...,
         clean: _builtins.bool = ...,
+        transition: Global___SeamReport.Transition.ValueType = ...,
+        flux_percentile: _builtins.float = ...,
+        beat_error_ms: _builtins.float | None = ...,
+        faults: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_beat_error_ms", b"_beat_error_ms", "beat_error_ms", b"beat_error_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clean", b"clean", "crossfade_ms", b"crossfade_ms", "discontinuity_ratio", b"discontinuity_ratio", "loudness_step_db", b"loudness_step_db"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_beat_error_ms", b"_beat_error_ms", "beat_error_ms", b"beat_error_ms", "clean", b"clean", "crossfade_ms", b"crossfade_ms", "discontinuity_ratio", b"discontinuity_ratio", "faults", b"faults", "flux_percentile", b"flux_percentile", "loudness_step_db", b"loudness_step_db", "transition", b"transition"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__beat_error_ms: _TypeAlias = _typing.Literal["beat_error_ms"]  # noqa: Y015
+    _WhichOneofArgType__beat_error_ms: _TypeAlias = _typing.Literal["_beat_error_ms", b"_beat_error_ms"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__beat_error_ms) -> _WhichOneofReturnType__beat_error_ms | None: ...
 
 Global___SeamReport: _TypeAlias = SeamReport  # noqa: Y015

@@ -27,25 +27,29 @@ from musicgen.api.looper.v1 import loop_pb2 as musicgen_dot_api_dot_looper_dot_v
 from musicgen.api.progress.v1 import progress_pb2 as musicgen_dot_api_dot_progress_dot_v1_dot_progress__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+musicgen/api/looper/v1/looper_service.proto\x12\x16musicgen.api.looper.v1\x1a!musicgen/api/audio/v1/audio.proto\x1a!musicgen/api/looper/v1/loop.proto\x1a\'musicgen/api/progress/v1/progress.proto\"[\n\x10\x46indLoopsRequest\x12/\n\x06source\x18\x01 \x01(\x0b\x32\x1f.musicgen.api.audio.v1.Artifact\x12\x16\n\x0emax_candidates\x18\x02 \x01(\x05\"\x8c\x01\n\x11\x46indLoopsResponse\x12\x36\n\x08progress\x18\x01 \x01(\x0b\x32\".musicgen.api.progress.v1.ProgressH\x00\x12\x36\n\x06result\x18\x02 \x01(\x0b\x32$.musicgen.api.looper.v1.LoopAnalysisH\x00\x42\x07\n\x05\x65vent\"I\n\x0cLoopAnalysis\x12\x39\n\ncandidates\x18\x01 \x03(\x0b\x32%.musicgen.api.looper.v1.LoopCandidate\"\x98\x01\n\x11RenderLoopRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12.\n\x04spec\x18\x03 \x01(\x0b\x32 .musicgen.api.looper.v1.LoopSpec\x12\x34\n\x06source\x18\x04 \x01(\x0b\x32$.musicgen.api.audio.v1.ProducedTrack\"\x8b\x01\n\x12RenderLoopResponse\x12\x36\n\x08progress\x18\x01 \x01(\x0b\x32\".musicgen.api.progress.v1.ProgressH\x00\x12\x34\n\x06result\x18\x02 \x01(\x0b\x32\".musicgen.api.looper.v1.LoopRenderH\x00\x42\x07\n\x05\x65vent\"\xad\x01\n\nLoopRender\x12\x33\n\x05track\x18\x01 \x01(\x0b\x32$.musicgen.api.audio.v1.ProducedTrack\x12\x38\n\tcandidate\x18\x02 \x01(\x0b\x32%.musicgen.api.looper.v1.LoopCandidate\x12\x30\n\x04seam\x18\x03 \x01(\x0b\x32\".musicgen.api.looper.v1.SeamReport2\xda\x01\n\rLooperService\x12\x62\n\tFindLoops\x12(.musicgen.api.looper.v1.FindLoopsRequest\x1a).musicgen.api.looper.v1.FindLoopsResponse0\x01\x12\x65\n\nRenderLoop\x12).musicgen.api.looper.v1.RenderLoopRequest\x1a*.musicgen.api.looper.v1.RenderLoopResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+musicgen/api/looper/v1/looper_service.proto\x12\x16musicgen.api.looper.v1\x1a!musicgen/api/audio/v1/audio.proto\x1a!musicgen/api/looper/v1/loop.proto\x1a\'musicgen/api/progress/v1/progress.proto\"\x9c\x01\n\x10\x46indLoopsRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x33\n\x04spec\x18\x03 \x01(\x0b\x32%.musicgen.api.looper.v1.FindLoopsSpec\x12\x34\n\x06source\x18\x04 \x01(\x0b\x32$.musicgen.api.audio.v1.ProducedTrack\"\x8a\x01\n\x11\x46indLoopsResponse\x12\x36\n\x08progress\x18\x01 \x01(\x0b\x32\".musicgen.api.progress.v1.ProgressH\x00\x12\x34\n\x06result\x18\x02 \x01(\x0b\x32\".musicgen.api.looper.v1.LoopsFoundH\x00\x42\x07\n\x05\x65vent\"w\n\nLoopsFound\x12\x36\n\x08\x61nalysis\x18\x01 \x01(\x0b\x32$.musicgen.api.looper.v1.LoopAnalysis\x12\x31\n\x05\x66iles\x18\x02 \x03(\x0b\x32\".musicgen.api.looper.v1.PointsFile\"R\n\nPointsFile\x12\x31\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x1f.musicgen.api.audio.v1.Artifact\x12\x11\n\tfile_name\x18\x02 \x01(\t\"\x98\x01\n\x11RenderLoopRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12.\n\x04spec\x18\x03 \x01(\x0b\x32 .musicgen.api.looper.v1.LoopSpec\x12\x34\n\x06source\x18\x04 \x01(\x0b\x32$.musicgen.api.audio.v1.ProducedTrack\"\x8b\x01\n\x12RenderLoopResponse\x12\x36\n\x08progress\x18\x01 \x01(\x0b\x32\".musicgen.api.progress.v1.ProgressH\x00\x12\x34\n\x06result\x18\x02 \x01(\x0b\x32\".musicgen.api.looper.v1.LoopRenderH\x00\x42\x07\n\x05\x65vent\"\xb2\x02\n\nLoopRender\x12\x33\n\x05track\x18\x01 \x01(\x0b\x32$.musicgen.api.audio.v1.ProducedTrack\x12\x38\n\tcandidate\x18\x02 \x01(\x0b\x32%.musicgen.api.looper.v1.LoopCandidate\x12\x30\n\x04seam\x18\x03 \x01(\x0b\x32\".musicgen.api.looper.v1.SeamReport\x12\x39\n\x06method\x18\x04 \x01(\x0e\x32).musicgen.api.looper.v1.LoopRender.Method\"H\n\x06Method\x12\x16\n\x12METHOD_UNSPECIFIED\x10\x00\x12\x12\n\x0eMETHOD_SPLICED\x10\x01\x12\x12\n\x0eMETHOD_ENCODED\x10\x02\x32\xda\x01\n\rLooperService\x12\x62\n\tFindLoops\x12(.musicgen.api.looper.v1.FindLoopsRequest\x1a).musicgen.api.looper.v1.FindLoopsResponse0\x01\x12\x65\n\nRenderLoop\x12).musicgen.api.looper.v1.RenderLoopRequest\x1a*.musicgen.api.looper.v1.RenderLoopResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'musicgen.api.looper.v1.looper_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FINDLOOPSREQUEST']._serialized_start=182
-  _globals['_FINDLOOPSREQUEST']._serialized_end=273
-  _globals['_FINDLOOPSRESPONSE']._serialized_start=276
-  _globals['_FINDLOOPSRESPONSE']._serialized_end=416
-  _globals['_LOOPANALYSIS']._serialized_start=418
-  _globals['_LOOPANALYSIS']._serialized_end=491
-  _globals['_RENDERLOOPREQUEST']._serialized_start=494
-  _globals['_RENDERLOOPREQUEST']._serialized_end=646
-  _globals['_RENDERLOOPRESPONSE']._serialized_start=649
-  _globals['_RENDERLOOPRESPONSE']._serialized_end=788
-  _globals['_LOOPRENDER']._serialized_start=791
-  _globals['_LOOPRENDER']._serialized_end=964
-  _globals['_LOOPERSERVICE']._serialized_start=967
-  _globals['_LOOPERSERVICE']._serialized_end=1185
+  _globals['_FINDLOOPSREQUEST']._serialized_start=183
+  _globals['_FINDLOOPSREQUEST']._serialized_end=339
+  _globals['_FINDLOOPSRESPONSE']._serialized_start=342
+  _globals['_FINDLOOPSRESPONSE']._serialized_end=480
+  _globals['_LOOPSFOUND']._serialized_start=482
+  _globals['_LOOPSFOUND']._serialized_end=601
+  _globals['_POINTSFILE']._serialized_start=603
+  _globals['_POINTSFILE']._serialized_end=685
+  _globals['_RENDERLOOPREQUEST']._serialized_start=688
+  _globals['_RENDERLOOPREQUEST']._serialized_end=840
+  _globals['_RENDERLOOPRESPONSE']._serialized_start=843
+  _globals['_RENDERLOOPRESPONSE']._serialized_end=982
+  _globals['_LOOPRENDER']._serialized_start=985
+  _globals['_LOOPRENDER']._serialized_end=1291
+  _globals['_LOOPRENDER_METHOD']._serialized_start=1219
+  _globals['_LOOPRENDER_METHOD']._serialized_end=1291
+  _globals['_LOOPERSERVICE']._serialized_start=1294
+  _globals['_LOOPERSERVICE']._serialized_end=1512
 # @@protoc_insertion_point(module_scope)

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from musicgen.api.audio.v1 import audio_pb2 as _audio_pb2
 from musicgen.api.looper.v1 import loop_pb2 as _loop_pb2
 from musicgen.api.progress.v1 import progress_pb2 as _progress_pb2
@@ -23,27 +24,39 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class FindLoopsRequest(_message.Message):
-    """Asks where the loops are."""
+    """Asks where the loops are, on behalf of a job."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    FENCE_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
-    MAX_CANDIDATES_FIELD_NUMBER: _builtins.int
-    max_candidates: _builtins.int
-    """How many candidates to return at most; 0 means 5."""
+    job_id: _builtins.str
+    """The job this is for; seams to listen to go to "artifacts/<job>/<fence>/". Empty: none
+    are made.
+    """
+    fence: _builtins.int
+    """The claim's fence, 1 or more with a job. A lower one than was seen before is refused."""
     @_builtins.property
-    def source(self) -> _audio_pb2.Artifact:
-        """The audio to analyse."""
+    def spec(self) -> _loop_pb2.FindLoopsSpec:
+        """What to look for; `source` in it is not read."""
+
+    @_builtins.property
+    def source(self) -> _audio_pb2.ProducedTrack:
+        """The audio that spec.source stands for, resolved by the runner."""
 
     def __init__(
         self,
         *,
-        source: _audio_pb2.Artifact | None = ...,
-        max_candidates: _builtins.int = ...,
+        job_id: _builtins.str = ...,
+        fence: _builtins.int = ...,
+        spec: _loop_pb2.FindLoopsSpec | None = ...,
+        source: _audio_pb2.ProducedTrack | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["source", b"source", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_candidates", b"max_candidates", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fence", b"fence", "job_id", b"job_id", "source", b"source", "spec", b"spec"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -62,14 +75,14 @@ class FindLoopsResponse(_message.Message):
         """Work is going on."""
 
     @_builtins.property
-    def result(self) -> Global___LoopAnalysis:
+    def result(self) -> Global___LoopsFound:
         """Work is done; the stream ends."""
 
     def __init__(
         self,
         *,
         progress: _progress_pb2.Progress | None = ...,
-        result: Global___LoopAnalysis | None = ...,
+        result: Global___LoopsFound | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "progress", b"progress", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -82,28 +95,64 @@ class FindLoopsResponse(_message.Message):
 Global___FindLoopsResponse: _TypeAlias = FindLoopsResponse  # noqa: Y015
 
 @_typing.final
-class LoopAnalysis(_message.Message):
-    """The cycles found, best first."""
+class LoopsFound(_message.Message):
+    """What an analysis leaves."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    CANDIDATES_FIELD_NUMBER: _builtins.int
+    ANALYSIS_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def candidates(self) -> _containers.RepeatedCompositeFieldContainer[_loop_pb2.LoopCandidate]:
-        """At least one."""
+    def analysis(self) -> _loop_pb2.LoopAnalysis:
+        """The cycles found, best first."""
+
+    @_builtins.property
+    def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___PointsFile]:
+        """The points for other programs: JSON, CSV, Audacity labels and a cue sheet. Empty
+        outside of jobs.
+        """
 
     def __init__(
         self,
         *,
-        candidates: _abc.Iterable[_loop_pb2.LoopCandidate] | None = ...,
+        analysis: _loop_pb2.LoopAnalysis | None = ...,
+        files: _abc.Iterable[Global___PointsFile] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "files", b"files"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___LoopAnalysis: _TypeAlias = LoopAnalysis  # noqa: Y015
+Global___LoopsFound: _TypeAlias = LoopsFound  # noqa: Y015
+
+@_typing.final
+class PointsFile(_message.Message):
+    """Loop points in a file that another program reads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARTIFACT_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
+    file_name: _builtins.str
+    """The name to save it under."""
+    @_builtins.property
+    def artifact(self) -> _audio_pb2.Artifact:
+        """The file."""
+
+    def __init__(
+        self,
+        *,
+        artifact: _audio_pb2.Artifact | None = ...,
+        file_name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "file_name", b"file_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PointsFile: _TypeAlias = PointsFile  # noqa: Y015
 
 @_typing.final
 class RenderLoopRequest(_message.Message):
@@ -181,9 +230,35 @@ class LoopRender(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _Method:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _MethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[LoopRender._Method.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        METHOD_UNSPECIFIED: LoopRender._Method.ValueType  # 0
+        """Never sent."""
+        METHOD_SPLICED: LoopRender._Method.ValueType  # 1
+        """The cycle's samples or encoded frames, again and again."""
+        METHOD_ENCODED: LoopRender._Method.ValueType  # 2
+        """Encoded from beginning to end."""
+
+    class Method(_Method, metaclass=_MethodEnumTypeWrapper):
+        """How the hours were written."""
+
+    METHOD_UNSPECIFIED: LoopRender.Method.ValueType  # 0
+    """Never sent."""
+    METHOD_SPLICED: LoopRender.Method.ValueType  # 1
+    """The cycle's samples or encoded frames, again and again."""
+    METHOD_ENCODED: LoopRender.Method.ValueType  # 2
+    """Encoded from beginning to end."""
+
     TRACK_FIELD_NUMBER: _builtins.int
     CANDIDATE_FIELD_NUMBER: _builtins.int
     SEAM_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    method: Global___LoopRender.Method.ValueType
+    """How it was written."""
     @_builtins.property
     def track(self) -> _audio_pb2.ProducedTrack:
         """The rendered audio. Its recipe holds the points and the seam report."""
@@ -202,10 +277,11 @@ class LoopRender(_message.Message):
         track: _audio_pb2.ProducedTrack | None = ...,
         candidate: _loop_pb2.LoopCandidate | None = ...,
         seam: _loop_pb2.SeamReport | None = ...,
+        method: Global___LoopRender.Method.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "seam", b"seam", "track", b"track"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "seam", b"seam", "track", b"track"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "method", b"method", "seam", b"seam", "track", b"track"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

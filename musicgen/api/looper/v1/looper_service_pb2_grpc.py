@@ -54,7 +54,7 @@ class LooperServiceServicer:
     def FindLoops(self, request, context):
         """Finds the best cycles of a piece of audio. Sends progress, then one result.
         NOT_FOUND: NO_LOOP_FOUND with the best near-miss. INVALID_ARGUMENT:
-        INVALID_AUDIO.
+        INVALID_AUDIO. ABORTED: CLAIM_LOST.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,7 +36,7 @@ class LooperServiceStub:
     FindLoops: _grpc.UnaryStreamMultiCallable[_looper_service_pb2.FindLoopsRequest, _looper_service_pb2.FindLoopsResponse]
     """Finds the best cycles of a piece of audio. Sends progress, then one result.
     NOT_FOUND: NO_LOOP_FOUND with the best near-miss. INVALID_ARGUMENT:
-    INVALID_AUDIO.
+    INVALID_AUDIO. ABORTED: CLAIM_LOST.
     """
     RenderLoop: _grpc.UnaryStreamMultiCallable[_looper_service_pb2.RenderLoopRequest, _looper_service_pb2.RenderLoopResponse]
     """Renders a loop to a length, streamed in constant memory. Sends progress, then
@@ -54,7 +54,7 @@ class LooperServiceAsyncStub(LooperServiceStub):
     FindLoops: _aio.UnaryStreamMultiCallable[_looper_service_pb2.FindLoopsRequest, _looper_service_pb2.FindLoopsResponse]  # type: ignore[assignment]
     """Finds the best cycles of a piece of audio. Sends progress, then one result.
     NOT_FOUND: NO_LOOP_FOUND with the best near-miss. INVALID_ARGUMENT:
-    INVALID_AUDIO.
+    INVALID_AUDIO. ABORTED: CLAIM_LOST.
     """
     RenderLoop: _aio.UnaryStreamMultiCallable[_looper_service_pb2.RenderLoopRequest, _looper_service_pb2.RenderLoopResponse]  # type: ignore[assignment]
     """Renders a loop to a length, streamed in constant memory. Sends progress, then
@@ -75,7 +75,7 @@ class LooperServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_looper_service_pb2.FindLoopsResponse], _abc.AsyncIterator[_looper_service_pb2.FindLoopsResponse]]:
         """Finds the best cycles of a piece of audio. Sends progress, then one result.
         NOT_FOUND: NO_LOOP_FOUND with the best near-miss. INVALID_ARGUMENT:
-        INVALID_AUDIO.
+        INVALID_AUDIO. ABORTED: CLAIM_LOST.
         """
 
     @_abc_1.abstractmethod

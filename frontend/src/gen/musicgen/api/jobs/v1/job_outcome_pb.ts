@@ -10,13 +10,15 @@ import type { ProducedTrack } from "../../audio/v1/audio_pb";
 import { file_musicgen_api_audio_v1_audio } from "../../audio/v1/audio_pb";
 import type { Download } from "./job_pb";
 import { file_musicgen_api_jobs_v1_job } from "./job_pb";
+import type { LoopAnalysis } from "../../looper/v1/loop_pb";
+import { file_musicgen_api_looper_v1_loop } from "../../looper/v1/loop_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file musicgen/api/jobs/v1/job_outcome.proto.
  */
 export const file_musicgen_api_jobs_v1_job_outcome: GenFile = /*@__PURE__*/
-  fileDesc("CiZtdXNpY2dlbi9hcGkvam9icy92MS9qb2Jfb3V0Y29tZS5wcm90bxIUbXVzaWNnZW4uYXBpLmpvYnMudjEidQoKSm9iT3V0Y29tZRI0CgZ0cmFja3MYASADKAsyJC5tdXNpY2dlbi5hcGkuYXVkaW8udjEuUHJvZHVjZWRUcmFjaxIxCglkb3dubG9hZHMYAiADKAsyHi5tdXNpY2dlbi5hcGkuam9icy52MS5Eb3dubG9hZGIGcHJvdG8z", [file_musicgen_api_audio_v1_audio, file_musicgen_api_jobs_v1_job]);
+  fileDesc("CiZtdXNpY2dlbi9hcGkvam9icy92MS9qb2Jfb3V0Y29tZS5wcm90bxIUbXVzaWNnZW4uYXBpLmpvYnMudjEirQEKCkpvYk91dGNvbWUSNAoGdHJhY2tzGAEgAygLMiQubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLlByb2R1Y2VkVHJhY2sSMQoJZG93bmxvYWRzGAIgAygLMh4ubXVzaWNnZW4uYXBpLmpvYnMudjEuRG93bmxvYWQSNgoIYW5hbHlzaXMYAyABKAsyJC5tdXNpY2dlbi5hcGkubG9vcGVyLnYxLkxvb3BBbmFseXNpc2IGcHJvdG8z", [file_musicgen_api_audio_v1_audio, file_musicgen_api_jobs_v1_job, file_musicgen_api_looper_v1_loop]);
 
 /**
  * What a worker made, as it is frozen in the store until it is published. Internal:
@@ -38,6 +40,13 @@ export type JobOutcome = Message<"musicgen.api.jobs.v1.JobOutcome"> & {
    * @generated from field: repeated musicgen.api.jobs.v1.Download downloads = 2;
    */
   downloads: Download[];
+
+  /**
+   * The cycles that were found.
+   *
+   * @generated from field: musicgen.api.looper.v1.LoopAnalysis analysis = 3;
+   */
+  analysis?: LoopAnalysis | undefined;
 };
 
 /**

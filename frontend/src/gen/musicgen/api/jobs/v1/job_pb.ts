@@ -16,7 +16,7 @@ import type { GenerateSpec } from "../../inference/v1/inference_service_pb";
 import { file_musicgen_api_inference_v1_inference_service } from "../../inference/v1/inference_service_pb";
 import type { ExportSpec } from "../../library/v1/track_pb";
 import { file_musicgen_api_library_v1_track } from "../../library/v1/track_pb";
-import type { LoopSpec } from "../../looper/v1/loop_pb";
+import type { FindLoopsSpec, LoopAnalysis, LoopSpec } from "../../looper/v1/loop_pb";
 import { file_musicgen_api_looper_v1_loop } from "../../looper/v1/loop_pb";
 import type { Progress } from "../../progress/v1/progress_pb";
 import { file_musicgen_api_progress_v1_progress } from "../../progress/v1/progress_pb";
@@ -26,7 +26,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/jobs/v1/job.proto.
  */
 export const file_musicgen_api_jobs_v1_job: GenFile = /*@__PURE__*/
-  fileDesc("Ch5tdXNpY2dlbi9hcGkvam9icy92MS9qb2IucHJvdG8SFG11c2ljZ2VuLmFwaS5qb2JzLnYxIowGCgNKb2ISDgoGam9iX2lkGAEgASgJEgsKA3JldhgCIAEoAxIuCgVzdGF0ZRgDIAEoDjIfLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYi5TdGF0ZRIrCgRzcGVjGAQgASgLMh0ubXVzaWNnZW4uYXBpLmpvYnMudjEuSm9iU3BlYxI0Cghwcm9ncmVzcxgFIAEoCzIiLm11c2ljZ2VuLmFwaS5wcm9ncmVzcy52MS5Qcm9ncmVzcxIvCgZyZXN1bHQYBiABKAsyHy5tdXNpY2dlbi5hcGkuam9icy52MS5Kb2JSZXN1bHQSLAoFZXJyb3IYByABKAsyHS5tdXNpY2dlbi5hcGkuZXJyb3JzLnYxLkVycm9yEg8KB2F0dGVtcHQYCCABKAUSFAoMbWF4X2F0dGVtcHRzGAkgASgFEi8KC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD25vdF9iZWZvcmVfdGltZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcmV0cnlfb2YYDyABKAkSMAoIcHJldmlld3MYECADKAsyHi5tdXNpY2dlbi5hcGkuYXVkaW8udjEuUHJldmlldyKVAQoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIQCgxTVEFURV9RVUVVRUQQARIRCg1TVEFURV9SVU5OSU5HEAISFAoQU1RBVEVfQ0FOQ0VMTElORxADEhMKD1NUQVRFX1NVQ0NFRURFRBAEEhAKDFNUQVRFX0ZBSUxFRBAFEhMKD1NUQVRFX0NBTkNFTExFRBAGIrcBCgdKb2JTcGVjEjsKCGdlbmVyYXRlGAEgASgLMicubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5HZW5lcmF0ZVNwZWNIABIwCgRsb29wGAIgASgLMiAubXVzaWNnZW4uYXBpLmxvb3Blci52MS5Mb29wU3BlY0gAEjUKBmV4cG9ydBgDIAEoCzIjLm11c2ljZ2VuLmFwaS5saWJyYXJ5LnYxLkV4cG9ydFNwZWNIAEIGCgRraW5kIlEKCUpvYlJlc3VsdBIRCgl0cmFja19pZHMYASADKAkSMQoJZG93bmxvYWRzGAIgAygLMh4ubXVzaWNnZW4uYXBpLmpvYnMudjEuRG93bmxvYWQiXgoIRG93bmxvYWQSMQoIYXJ0aWZhY3QYASABKAsyHy5tdXNpY2dlbi5hcGkuYXVkaW8udjEuQXJ0aWZhY3QSEQoJZmlsZV9uYW1lGAIgASgJEgwKBHBhdGgYAyABKAkiTQoJSm9iRmlsdGVyEg8KB2pvYl9pZHMYASADKAkSLwoGc3RhdGVzGAIgAygOMh8ubXVzaWNnZW4uYXBpLmpvYnMudjEuSm9iLlN0YXRlYgZwcm90bzM", [file_google_protobuf_timestamp, file_musicgen_api_audio_v1_audio, file_musicgen_api_errors_v1_error, file_musicgen_api_inference_v1_inference_service, file_musicgen_api_library_v1_track, file_musicgen_api_looper_v1_loop, file_musicgen_api_progress_v1_progress]);
+  fileDesc("Ch5tdXNpY2dlbi9hcGkvam9icy92MS9qb2IucHJvdG8SFG11c2ljZ2VuLmFwaS5qb2JzLnYxIowGCgNKb2ISDgoGam9iX2lkGAEgASgJEgsKA3JldhgCIAEoAxIuCgVzdGF0ZRgDIAEoDjIfLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYi5TdGF0ZRIrCgRzcGVjGAQgASgLMh0ubXVzaWNnZW4uYXBpLmpvYnMudjEuSm9iU3BlYxI0Cghwcm9ncmVzcxgFIAEoCzIiLm11c2ljZ2VuLmFwaS5wcm9ncmVzcy52MS5Qcm9ncmVzcxIvCgZyZXN1bHQYBiABKAsyHy5tdXNpY2dlbi5hcGkuam9icy52MS5Kb2JSZXN1bHQSLAoFZXJyb3IYByABKAsyHS5tdXNpY2dlbi5hcGkuZXJyb3JzLnYxLkVycm9yEg8KB2F0dGVtcHQYCCABKAUSFAoMbWF4X2F0dGVtcHRzGAkgASgFEi8KC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD25vdF9iZWZvcmVfdGltZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcmV0cnlfb2YYDyABKAkSMAoIcHJldmlld3MYECADKAsyHi5tdXNpY2dlbi5hcGkuYXVkaW8udjEuUHJldmlldyKVAQoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIQCgxTVEFURV9RVUVVRUQQARIRCg1TVEFURV9SVU5OSU5HEAISFAoQU1RBVEVfQ0FOQ0VMTElORxADEhMKD1NUQVRFX1NVQ0NFRURFRBAEEhAKDFNUQVRFX0ZBSUxFRBAFEhMKD1NUQVRFX0NBTkNFTExFRBAGIvQBCgdKb2JTcGVjEjsKCGdlbmVyYXRlGAEgASgLMicubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5HZW5lcmF0ZVNwZWNIABIwCgRsb29wGAIgASgLMiAubXVzaWNnZW4uYXBpLmxvb3Blci52MS5Mb29wU3BlY0gAEjUKBmV4cG9ydBgDIAEoCzIjLm11c2ljZ2VuLmFwaS5saWJyYXJ5LnYxLkV4cG9ydFNwZWNIABI7CgpmaW5kX2xvb3BzGAQgASgLMiUubXVzaWNnZW4uYXBpLmxvb3Blci52MS5GaW5kTG9vcHNTcGVjSABCBgoEa2luZCKJAQoJSm9iUmVzdWx0EhEKCXRyYWNrX2lkcxgBIAMoCRIxCglkb3dubG9hZHMYAiADKAsyHi5tdXNpY2dlbi5hcGkuam9icy52MS5Eb3dubG9hZBI2CghhbmFseXNpcxgDIAEoCzIkLm11c2ljZ2VuLmFwaS5sb29wZXIudjEuTG9vcEFuYWx5c2lzIl4KCERvd25sb2FkEjEKCGFydGlmYWN0GAEgASgLMh8ubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLkFydGlmYWN0EhEKCWZpbGVfbmFtZRgCIAEoCRIMCgRwYXRoGAMgASgJIk0KCUpvYkZpbHRlchIPCgdqb2JfaWRzGAEgAygJEi8KBnN0YXRlcxgCIAMoDjIfLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYi5TdGF0ZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_musicgen_api_audio_v1_audio, file_musicgen_api_errors_v1_error, file_musicgen_api_inference_v1_inference_service, file_musicgen_api_library_v1_track, file_musicgen_api_looper_v1_loop, file_musicgen_api_progress_v1_progress]);
 
 /**
  * A piece of long work. Once accepted it is never lost and never has two results.
@@ -253,6 +253,14 @@ export type JobSpec = Message<"musicgen.api.jobs.v1.JobSpec"> & {
      */
     value: ExportSpec;
     case: "export";
+  } | {
+    /**
+     * Find the cycles of a piece of audio.
+     *
+     * @generated from field: musicgen.api.looper.v1.FindLoopsSpec find_loops = 4;
+     */
+    value: FindLoopsSpec;
+    case: "findLoops";
   } | { case: undefined; value?: undefined };
 };
 
@@ -282,6 +290,13 @@ export type JobResult = Message<"musicgen.api.jobs.v1.JobResult"> & {
    * @generated from field: repeated musicgen.api.jobs.v1.Download downloads = 2;
    */
   downloads: Download[];
+
+  /**
+   * The cycles that a find_loops job found.
+   *
+   * @generated from field: musicgen.api.looper.v1.LoopAnalysis analysis = 3;
+   */
+  analysis?: LoopAnalysis | undefined;
 };
 
 /**

@@ -4,9 +4,9 @@
 
 // Seamless loops: where they are, and rendering them to a length.
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { AudioFormat, AudioRef, LoopPoints } from "../../audio/v1/audio_pb";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Artifact, AudioFormat, AudioRef, LoopPoints } from "../../audio/v1/audio_pb";
 import { file_musicgen_api_audio_v1_audio } from "../../audio/v1/audio_pb";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/looper/v1/loop.proto.
  */
 export const file_musicgen_api_looper_v1_loop: GenFile = /*@__PURE__*/
-  fileDesc("CiFtdXNpY2dlbi9hcGkvbG9vcGVyL3YxL2xvb3AucHJvdG8SFm11c2ljZ2VuLmFwaS5sb29wZXIudjEi5gEKCExvb3BTcGVjEi8KBnNvdXJjZRgBIAEoCzIfLm11c2ljZ2VuLmFwaS5hdWRpby52MS5BdWRpb1JlZhIWCg5sZW5ndGhfc2Vjb25kcxgCIAEoARIxCgZwb2ludHMYAyABKAsyIS5tdXNpY2dlbi5hcGkuYXVkaW8udjEuTG9vcFBvaW50cxIZCgxjcm9zc2ZhZGVfbXMYBCABKAFIAIgBARIyCgZmb3JtYXQYBSABKA4yIi5tdXNpY2dlbi5hcGkuYXVkaW8udjEuQXVkaW9Gb3JtYXRCDwoNX2Nyb3NzZmFkZV9tcyKmAQoNTG9vcENhbmRpZGF0ZRIxCgZwb2ludHMYASABKAsyIS5tdXNpY2dlbi5hcGkuYXVkaW8udjEuTG9vcFBvaW50cxINCgVzY29yZRgCIAEoARIbChNzcGVjdHJhbF9zaW1pbGFyaXR5GAMgASgBEhwKFHdhdmVmb3JtX2NvcnJlbGF0aW9uGAQgASgBEhgKEGxvdWRuZXNzX3N0ZXBfZGIYBSABKAEiaAoKU2VhbVJlcG9ydBIUCgxjcm9zc2ZhZGVfbXMYASABKAESGwoTZGlzY29udGludWl0eV9yYXRpbxgCIAEoARIYChBsb3VkbmVzc19zdGVwX2RiGAMgASgBEg0KBWNsZWFuGAQgASgIYgZwcm90bzM", [file_musicgen_api_audio_v1_audio]);
+  fileDesc("CiFtdXNpY2dlbi9hcGkvbG9vcGVyL3YxL2xvb3AucHJvdG8SFm11c2ljZ2VuLmFwaS5sb29wZXIudjEi+gMKCExvb3BTcGVjEi8KBnNvdXJjZRgBIAEoCzIfLm11c2ljZ2VuLmFwaS5hdWRpby52MS5BdWRpb1JlZhIYCg5sZW5ndGhfc2Vjb25kcxgCIAEoAUgAEhAKBmN5Y2xlcxgGIAEoBUgAEjEKBnBvaW50cxgDIAEoCzIhLm11c2ljZ2VuLmFwaS5hdWRpby52MS5Mb29wUG9pbnRzEhMKC3NuYXBfcG9pbnRzGAcgASgIEhkKDGNyb3NzZmFkZV9tcxgEIAEoAUgBiAEBEjIKBmZvcm1hdBgFIAEoDjIiLm11c2ljZ2VuLmFwaS5hdWRpby52MS5BdWRpb0Zvcm1hdBISCgpza2lwX2ludHJvGAggASgIEjcKBmVuZGluZxgJIAEoDjInLm11c2ljZ2VuLmFwaS5sb29wZXIudjEuTG9vcFNwZWMuRW5kaW5nEhkKDGZhZGVfc2Vjb25kcxgKIAEoAUgCiAEBEhEKCWZvbGRfdGFpbBgLIAEoCCJTCgZFbmRpbmcSFgoSRU5ESU5HX1VOU1BFQ0lGSUVEEAASDgoKRU5ESU5HX0NVVBABEg8KC0VORElOR19GQURFEAISEAoMRU5ESU5HX09VVFJPEANCCAoGZXh0ZW50Qg8KDV9jcm9zc2ZhZGVfbXNCDwoNX2ZhZGVfc2Vjb25kcyKsAQoNRmluZExvb3BzU3BlYxIvCgZzb3VyY2UYASABKAsyHy5tdXNpY2dlbi5hcGkuYXVkaW8udjEuQXVkaW9SZWYSFgoObWF4X2NhbmRpZGF0ZXMYAiABKAUSGAoLbWluX3NlY29uZHMYAyABKAFIAIgBARIYCgttYXhfc2Vjb25kcxgEIAEoAUgBiAEBQg4KDF9taW5fc2Vjb25kc0IOCgxfbWF4X3NlY29uZHMijwQKDUxvb3BDYW5kaWRhdGUSMQoGcG9pbnRzGAEgASgLMiEubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLkxvb3BQb2ludHMSDQoFc2NvcmUYAiABKAESFwoPbGlrZW5lc3NfYmVmb3JlGAMgASgBEhYKDmxpa2VuZXNzX2FmdGVyGAggASgBEhwKFHdhdmVmb3JtX2NvcnJlbGF0aW9uGAQgASgBEhgKEGxvdWRuZXNzX3N0ZXBfZGIYBSABKAESGAoQdGltaW5nX3NwcmVhZF9tcxgGIAEoARISCgpjbGlja19yaXNrGAcgASgBEjgKBGtpbmQYCSABKA4yKi5tdXNpY2dlbi5hcGkubG9vcGVyLnYxLkxvb3BDYW5kaWRhdGUuS2luZBIVCg1wZXJpb2RfZnJhbWVzGAogASgBEhYKCXRlbXBvX2JwbRgLIAEoAUgAiAEBEg0KBWJlYXRzGAwgASgFEgwKBGJhcnMYDSABKAUSDwoHcGFydGlhbBgOIAEoCBItCgRzZWFtGA8gASgLMh8ubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLkFydGlmYWN0IlEKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEg8KC0tJTkRfUkVQRUFUEAESEwoPS0lORF9XSE9MRV9GSUxFEAISDQoJS0lORF9UQUlMEANCDAoKX3RlbXBvX2JwbSJ6CgxMb29wQW5hbHlzaXMSOQoKY2FuZGlkYXRlcxgBIAMoCzIlLm11c2ljZ2VuLmFwaS5sb29wZXIudjEuTG9vcENhbmRpZGF0ZRIWCg5zYW1wbGVfcmF0ZV9oehgCIAEoBRIXCg9kdXJhdGlvbl9mcmFtZXMYAyABKAMi7wIKClNlYW1SZXBvcnQSFAoMY3Jvc3NmYWRlX21zGAEgASgBEhsKE2Rpc2NvbnRpbnVpdHlfcmF0aW8YAiABKAESGAoQbG91ZG5lc3Nfc3RlcF9kYhgDIAEoARINCgVjbGVhbhgEIAEoCBJBCgp0cmFuc2l0aW9uGAUgASgOMi0ubXVzaWNnZW4uYXBpLmxvb3Blci52MS5TZWFtUmVwb3J0LlRyYW5zaXRpb24SFwoPZmx1eF9wZXJjZW50aWxlGAYgASgBEhoKDWJlYXRfZXJyb3JfbXMYByABKAFIAIgBARIOCgZmYXVsdHMYCCADKAkiawoKVHJhbnNpdGlvbhIaChZUUkFOU0lUSU9OX1VOU1BFQ0lGSUVEEAASEgoOVFJBTlNJVElPTl9DVVQQARIYChRUUkFOU0lUSU9OX0NST1NTRkFERRACEhMKD1RSQU5TSVRJT05fVEFJTBADQhAKDl9iZWF0X2Vycm9yX21zYgZwcm90bzM", [file_musicgen_api_audio_v1_audio]);
 
 /**
  * What a loop job asks for.
@@ -30,11 +30,27 @@ export type LoopSpec = Message<"musicgen.api.looper.v1.LoopSpec"> & {
   source?: AudioRef | undefined;
 
   /**
-   * Length of the result in seconds, 60 (one minute) to 36,000 (ten hours); exact.
+   * How long the result is; exactly one is set.
    *
-   * @generated from field: double length_seconds = 2;
+   * @generated from oneof musicgen.api.looper.v1.LoopSpec.extent
    */
-  lengthSeconds: number;
+  extent: {
+    /**
+     * Length of the result in seconds, 60 (one minute) to 36,000 (ten hours); exact.
+     *
+     * @generated from field: double length_seconds = 2;
+     */
+    value: number;
+    case: "lengthSeconds";
+  } | {
+    /**
+     * How often the cycle is heard, 1 to 100,000, and ten hours in all at most.
+     *
+     * @generated from field: int32 cycles = 6;
+     */
+    value: number;
+    case: "cycles";
+  } | { case: undefined; value?: undefined };
 
   /**
    * The cycle to repeat; absent: the source's own loop points, or the best found.
@@ -44,7 +60,15 @@ export type LoopSpec = Message<"musicgen.api.looper.v1.LoopSpec"> & {
   points?: LoopPoints | undefined;
 
   /**
-   * Length of the crossfade at the seam in milliseconds, 0 to 500; absent: 30.
+   * Move the end of given points, by 50 ms at most, to where the music meets best.
+   *
+   * @generated from field: bool snap_points = 7;
+   */
+  snapPoints: boolean;
+
+  /**
+   * Length of the crossfade at the seam in milliseconds, 0 (a bare cut) to 500; absent:
+   * the shortest of those that measure clean.
    *
    * @generated from field: optional double crossfade_ms = 4;
    */
@@ -56,6 +80,34 @@ export type LoopSpec = Message<"musicgen.api.looper.v1.LoopSpec"> & {
    * @generated from field: musicgen.api.audio.v1.AudioFormat format = 5;
    */
   format: AudioFormat;
+
+  /**
+   * Begin with the cycle; what leads to it in the source is left out.
+   *
+   * @generated from field: bool skip_intro = 8;
+   */
+  skipIntro: boolean;
+
+  /**
+   * How the result ends.
+   *
+   * @generated from field: musicgen.api.looper.v1.LoopSpec.Ending ending = 9;
+   */
+  ending: LoopSpec_Ending;
+
+  /**
+   * Length of ENDING_FADE in seconds, 0.01 to 60; absent: 5.
+   *
+   * @generated from field: optional double fade_seconds = 10;
+   */
+  fadeSeconds?: number | undefined;
+
+  /**
+   * Add what rings on after the given points to the start, as for a KIND_TAIL candidate.
+   *
+   * @generated from field: bool fold_tail = 11;
+   */
+  foldTail: boolean;
 };
 
 /**
@@ -64,6 +116,90 @@ export type LoopSpec = Message<"musicgen.api.looper.v1.LoopSpec"> & {
  */
 export const LoopSpecSchema: GenMessage<LoopSpec> = /*@__PURE__*/
   messageDesc(file_musicgen_api_looper_v1_loop, 0);
+
+/**
+ * How a render ends.
+ *
+ * @generated from enum musicgen.api.looper.v1.LoopSpec.Ending
+ */
+export enum LoopSpec_Ending {
+  /**
+   * As CUT.
+   *
+   * @generated from enum value: ENDING_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Wherever the length is reached, with a fade of 5 ms against a click.
+   *
+   * @generated from enum value: ENDING_CUT = 1;
+   */
+  CUT = 1,
+
+  /**
+   * Fading out over `fade_seconds`.
+   *
+   * @generated from enum value: ENDING_FADE = 2;
+   */
+  FADE = 2,
+
+  /**
+   * With what follows the cycle in the source, as far as it fits into the length: whole
+   * when `cycles` is asked for.
+   *
+   * @generated from enum value: ENDING_OUTRO = 3;
+   */
+  OUTRO = 3,
+}
+
+/**
+ * Describes the enum musicgen.api.looper.v1.LoopSpec.Ending.
+ */
+export const LoopSpec_EndingSchema: GenEnum<LoopSpec_Ending> = /*@__PURE__*/
+  enumDesc(file_musicgen_api_looper_v1_loop, 0, 0);
+
+/**
+ * What a find_loops job asks for.
+ *
+ * @generated from message musicgen.api.looper.v1.FindLoopsSpec
+ */
+export type FindLoopsSpec = Message<"musicgen.api.looper.v1.FindLoopsSpec"> & {
+  /**
+   * The audio to analyse.
+   *
+   * @generated from field: musicgen.api.audio.v1.AudioRef source = 1;
+   */
+  source?: AudioRef | undefined;
+
+  /**
+   * How many candidates to return at most, up to 8; 0 means 5.
+   *
+   * @generated from field: int32 max_candidates = 2;
+   */
+  maxCandidates: number;
+
+  /**
+   * Shortest cycle wanted, in seconds; absent: 2.
+   *
+   * @generated from field: optional double min_seconds = 3;
+   */
+  minSeconds?: number | undefined;
+
+  /**
+   * Longest cycle wanted, in seconds; absent: any.
+   *
+   * @generated from field: optional double max_seconds = 4;
+   */
+  maxSeconds?: number | undefined;
+};
+
+/**
+ * Describes the message musicgen.api.looper.v1.FindLoopsSpec.
+ * Use `create(FindLoopsSpecSchema)` to create a new message.
+ */
+export const FindLoopsSpecSchema: GenMessage<FindLoopsSpec> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_looper_v1_loop, 1);
 
 /**
  * A cycle that was found, and how well it would repeat.
@@ -79,21 +215,29 @@ export type LoopCandidate = Message<"musicgen.api.looper.v1.LoopCandidate"> & {
   points?: LoopPoints | undefined;
 
   /**
-   * Overall likeness of what follows the start and what follows the end, 0 to 1.
+   * How well it would repeat, 0 to 1: the worse of `likeness_before` and `likeness_after`.
    *
    * @generated from field: double score = 2;
    */
   score: number;
 
   /**
-   * Likeness of harmony and timbre around the seam, 0 to 1.
+   * Likeness of harmony, timbre and onsets in the seconds before the start and before the
+   * end, 0 to 1.
    *
-   * @generated from field: double spectral_similarity = 3;
+   * @generated from field: double likeness_before = 3;
    */
-  spectralSimilarity: number;
+  likenessBefore: number;
 
   /**
-   * Correlation of the waveforms over the crossfade, -1 to 1.
+   * The same of the seconds after the start and after the end.
+   *
+   * @generated from field: double likeness_after = 8;
+   */
+  likenessAfter: number;
+
+  /**
+   * Correlation of the waveforms around start and end, -1 to 1.
    *
    * @generated from field: double waveform_correlation = 4;
    */
@@ -105,6 +249,72 @@ export type LoopCandidate = Message<"musicgen.api.looper.v1.LoopCandidate"> & {
    * @generated from field: double loudness_step_db = 5;
    */
   loudnessStepDb: number;
+
+  /**
+   * How far off the beat the seam may be, in milliseconds: how much the passes of the
+   * source differ in time there.
+   *
+   * @generated from field: double timing_spread_ms = 6;
+   */
+  timingSpreadMs: number;
+
+  /**
+   * How a bare cut here compares with the sharpest joints of the music itself: 1 is the
+   * 99th percentile; above, it may be heard as a click.
+   *
+   * @generated from field: double click_risk = 7;
+   */
+  clickRisk: number;
+
+  /**
+   * How it repeats.
+   *
+   * @generated from field: musicgen.api.looper.v1.LoopCandidate.Kind kind = 9;
+   */
+  kind: LoopCandidate_Kind;
+
+  /**
+   * The true period in frames, which need not be whole.
+   *
+   * @generated from field: double period_frames = 10;
+   */
+  periodFrames: number;
+
+  /**
+   * Tempo in beats a minute; absent if no beat was found.
+   *
+   * @generated from field: optional double tempo_bpm = 11;
+   */
+  tempoBpm?: number | undefined;
+
+  /**
+   * Length of the cycle in beats; 0 if no beat was found.
+   *
+   * @generated from field: int32 beats = 12;
+   */
+  beats: number;
+
+  /**
+   * Length of the cycle in bars; 0 if no metre was found.
+   *
+   * @generated from field: int32 bars = 13;
+   */
+  bars: number;
+
+  /**
+   * It skips music that a longer candidate plays (in A A B A: the A alone).
+   *
+   * @generated from field: bool partial = 14;
+   */
+  partial: boolean;
+
+  /**
+   * A few seconds of the seam as it would be rendered, its middle at the seam; served at
+   * "/v1/" + key. Absent outside of jobs.
+   *
+   * @generated from field: musicgen.api.audio.v1.Artifact seam = 15;
+   */
+  seam?: Artifact | undefined;
 };
 
 /**
@@ -112,7 +322,83 @@ export type LoopCandidate = Message<"musicgen.api.looper.v1.LoopCandidate"> & {
  * Use `create(LoopCandidateSchema)` to create a new message.
  */
 export const LoopCandidateSchema: GenMessage<LoopCandidate> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_looper_v1_loop, 1);
+  messageDesc(file_musicgen_api_looper_v1_loop, 2);
+
+/**
+ * How a cycle repeats.
+ *
+ * @generated from enum musicgen.api.looper.v1.LoopCandidate.Kind
+ */
+export enum LoopCandidate_Kind {
+  /**
+   * The points were given.
+   *
+   * @generated from enum value: KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The source plays the cycle more than once.
+   *
+   * @generated from enum value: KIND_REPEAT = 1;
+   */
+  REPEAT = 1,
+
+  /**
+   * The source is one cycle already.
+   *
+   * @generated from enum value: KIND_WHOLE_FILE = 2;
+   */
+  WHOLE_FILE = 2,
+
+  /**
+   * The source plays the cycle once and rings out; the ringing is folded back.
+   *
+   * @generated from enum value: KIND_TAIL = 3;
+   */
+  TAIL = 3,
+}
+
+/**
+ * Describes the enum musicgen.api.looper.v1.LoopCandidate.Kind.
+ */
+export const LoopCandidate_KindSchema: GenEnum<LoopCandidate_Kind> = /*@__PURE__*/
+  enumDesc(file_musicgen_api_looper_v1_loop, 2, 0);
+
+/**
+ * The cycles found, best first.
+ *
+ * @generated from message musicgen.api.looper.v1.LoopAnalysis
+ */
+export type LoopAnalysis = Message<"musicgen.api.looper.v1.LoopAnalysis"> & {
+  /**
+   * At least one.
+   *
+   * @generated from field: repeated musicgen.api.looper.v1.LoopCandidate candidates = 1;
+   */
+  candidates: LoopCandidate[];
+
+  /**
+   * Frames per second of the source: points count these.
+   *
+   * @generated from field: int32 sample_rate_hz = 2;
+   */
+  sampleRateHz: number;
+
+  /**
+   * Length of the source in frames.
+   *
+   * @generated from field: int64 duration_frames = 3;
+   */
+  durationFrames: bigint;
+};
+
+/**
+ * Describes the message musicgen.api.looper.v1.LoopAnalysis.
+ * Use `create(LoopAnalysisSchema)` to create a new message.
+ */
+export const LoopAnalysisSchema: GenMessage<LoopAnalysis> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_looper_v1_loop, 3);
 
 /**
  * What was measured at the seam as it was rendered.
@@ -121,15 +407,15 @@ export const LoopCandidateSchema: GenMessage<LoopCandidate> = /*@__PURE__*/
  */
 export type SeamReport = Message<"musicgen.api.looper.v1.SeamReport"> & {
   /**
-   * The crossfade used, in milliseconds.
+   * The crossfade used, or how much of the tail was folded, in milliseconds.
    *
    * @generated from field: double crossfade_ms = 1;
    */
   crossfadeMs: number;
 
   /**
-   * Largest sample-to-sample step in the seam, divided by the track's own
-   * 99.9th percentile step; up to 1 is inaudible.
+   * The sharpest joint in the seam, divided by the 99th percentile of the track's own; up
+   * to 1.5 is inaudible.
    *
    * @generated from field: double discontinuity_ratio = 2;
    */
@@ -143,11 +429,41 @@ export type SeamReport = Message<"musicgen.api.looper.v1.SeamReport"> & {
   loudnessStepDb: number;
 
   /**
-   * Whether the seam measures clean.
+   * Whether the seam measures clean; if not, `faults` says why.
    *
    * @generated from field: bool clean = 4;
    */
   clean: boolean;
+
+  /**
+   * How the end is led into the start.
+   *
+   * @generated from field: musicgen.api.looper.v1.SeamReport.Transition transition = 5;
+   */
+  transition: SeamReport_Transition;
+
+  /**
+   * Change of the spectrum across the seam as a percentile of the track's own changes, 0
+   * to 100.
+   *
+   * @generated from field: double flux_percentile = 6;
+   */
+  fluxPercentile: number;
+
+  /**
+   * How far off the beat the start comes after the end, in milliseconds; absent if the
+   * source has nothing to compare it with.
+   *
+   * @generated from field: optional double beat_error_ms = 7;
+   */
+  beatErrorMs?: number | undefined;
+
+  /**
+   * What keeps it from being clean, in words.
+   *
+   * @generated from field: repeated string faults = 8;
+   */
+  faults: string[];
 };
 
 /**
@@ -155,5 +471,46 @@ export type SeamReport = Message<"musicgen.api.looper.v1.SeamReport"> & {
  * Use `create(SeamReportSchema)` to create a new message.
  */
 export const SeamReportSchema: GenMessage<SeamReport> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_looper_v1_loop, 2);
+  messageDesc(file_musicgen_api_looper_v1_loop, 4);
+
+/**
+ * How the end is led into the start.
+ *
+ * @generated from enum musicgen.api.looper.v1.SeamReport.Transition
+ */
+export enum SeamReport_Transition {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: TRANSITION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The end meets the start as they are.
+   *
+   * @generated from enum value: TRANSITION_CUT = 1;
+   */
+  CUT = 1,
+
+  /**
+   * A crossfade.
+   *
+   * @generated from enum value: TRANSITION_CROSSFADE = 2;
+   */
+  CROSSFADE = 2,
+
+  /**
+   * What rings on after the end is added to the start.
+   *
+   * @generated from enum value: TRANSITION_TAIL = 3;
+   */
+  TAIL = 3,
+}
+
+/**
+ * Describes the enum musicgen.api.looper.v1.SeamReport.Transition.
+ */
+export const SeamReport_TransitionSchema: GenEnum<SeamReport_Transition> = /*@__PURE__*/
+  enumDesc(file_musicgen_api_looper_v1_loop, 4, 0);
 

@@ -4,11 +4,11 @@
 
 // Seamless loops: where they are, and rendering them to a length.
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Artifact, ProducedTrack } from "../../audio/v1/audio_pb";
 import { file_musicgen_api_audio_v1_audio } from "../../audio/v1/audio_pb";
-import type { LoopCandidate, LoopSpec, SeamReport } from "./loop_pb";
+import type { FindLoopsSpec, LoopAnalysis, LoopCandidate, LoopSpec, SeamReport } from "./loop_pb";
 import { file_musicgen_api_looper_v1_loop } from "./loop_pb";
 import type { Progress } from "../../progress/v1/progress_pb";
 import { file_musicgen_api_progress_v1_progress } from "../../progress/v1/progress_pb";
@@ -18,27 +18,42 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/looper/v1/looper_service.proto.
  */
 export const file_musicgen_api_looper_v1_looper_service: GenFile = /*@__PURE__*/
-  fileDesc("CittdXNpY2dlbi9hcGkvbG9vcGVyL3YxL2xvb3Blcl9zZXJ2aWNlLnByb3RvEhZtdXNpY2dlbi5hcGkubG9vcGVyLnYxIlsKEEZpbmRMb29wc1JlcXVlc3QSLwoGc291cmNlGAEgASgLMh8ubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLkFydGlmYWN0EhYKDm1heF9jYW5kaWRhdGVzGAIgASgFIowBChFGaW5kTG9vcHNSZXNwb25zZRI2Cghwcm9ncmVzcxgBIAEoCzIiLm11c2ljZ2VuLmFwaS5wcm9ncmVzcy52MS5Qcm9ncmVzc0gAEjYKBnJlc3VsdBgCIAEoCzIkLm11c2ljZ2VuLmFwaS5sb29wZXIudjEuTG9vcEFuYWx5c2lzSABCBwoFZXZlbnQiSQoMTG9vcEFuYWx5c2lzEjkKCmNhbmRpZGF0ZXMYASADKAsyJS5tdXNpY2dlbi5hcGkubG9vcGVyLnYxLkxvb3BDYW5kaWRhdGUimAEKEVJlbmRlckxvb3BSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCRINCgVmZW5jZRgCIAEoAxIuCgRzcGVjGAMgASgLMiAubXVzaWNnZW4uYXBpLmxvb3Blci52MS5Mb29wU3BlYxI0CgZzb3VyY2UYBCABKAsyJC5tdXNpY2dlbi5hcGkuYXVkaW8udjEuUHJvZHVjZWRUcmFjayKLAQoSUmVuZGVyTG9vcFJlc3BvbnNlEjYKCHByb2dyZXNzGAEgASgLMiIubXVzaWNnZW4uYXBpLnByb2dyZXNzLnYxLlByb2dyZXNzSAASNAoGcmVzdWx0GAIgASgLMiIubXVzaWNnZW4uYXBpLmxvb3Blci52MS5Mb29wUmVuZGVySABCBwoFZXZlbnQirQEKCkxvb3BSZW5kZXISMwoFdHJhY2sYASABKAsyJC5tdXNpY2dlbi5hcGkuYXVkaW8udjEuUHJvZHVjZWRUcmFjaxI4CgljYW5kaWRhdGUYAiABKAsyJS5tdXNpY2dlbi5hcGkubG9vcGVyLnYxLkxvb3BDYW5kaWRhdGUSMAoEc2VhbRgDIAEoCzIiLm11c2ljZ2VuLmFwaS5sb29wZXIudjEuU2VhbVJlcG9ydDLaAQoNTG9vcGVyU2VydmljZRJiCglGaW5kTG9vcHMSKC5tdXNpY2dlbi5hcGkubG9vcGVyLnYxLkZpbmRMb29wc1JlcXVlc3QaKS5tdXNpY2dlbi5hcGkubG9vcGVyLnYxLkZpbmRMb29wc1Jlc3BvbnNlMAESZQoKUmVuZGVyTG9vcBIpLm11c2ljZ2VuLmFwaS5sb29wZXIudjEuUmVuZGVyTG9vcFJlcXVlc3QaKi5tdXNpY2dlbi5hcGkubG9vcGVyLnYxLlJlbmRlckxvb3BSZXNwb25zZTABYgZwcm90bzM", [file_musicgen_api_audio_v1_audio, file_musicgen_api_looper_v1_loop, file_musicgen_api_progress_v1_progress]);
+  fileDesc("CittdXNpY2dlbi9hcGkvbG9vcGVyL3YxL2xvb3Blcl9zZXJ2aWNlLnByb3RvEhZtdXNpY2dlbi5hcGkubG9vcGVyLnYxIpwBChBGaW5kTG9vcHNSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCRINCgVmZW5jZRgCIAEoAxIzCgRzcGVjGAMgASgLMiUubXVzaWNnZW4uYXBpLmxvb3Blci52MS5GaW5kTG9vcHNTcGVjEjQKBnNvdXJjZRgEIAEoCzIkLm11c2ljZ2VuLmFwaS5hdWRpby52MS5Qcm9kdWNlZFRyYWNrIooBChFGaW5kTG9vcHNSZXNwb25zZRI2Cghwcm9ncmVzcxgBIAEoCzIiLm11c2ljZ2VuLmFwaS5wcm9ncmVzcy52MS5Qcm9ncmVzc0gAEjQKBnJlc3VsdBgCIAEoCzIiLm11c2ljZ2VuLmFwaS5sb29wZXIudjEuTG9vcHNGb3VuZEgAQgcKBWV2ZW50IncKCkxvb3BzRm91bmQSNgoIYW5hbHlzaXMYASABKAsyJC5tdXNpY2dlbi5hcGkubG9vcGVyLnYxLkxvb3BBbmFseXNpcxIxCgVmaWxlcxgCIAMoCzIiLm11c2ljZ2VuLmFwaS5sb29wZXIudjEuUG9pbnRzRmlsZSJSCgpQb2ludHNGaWxlEjEKCGFydGlmYWN0GAEgASgLMh8ubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLkFydGlmYWN0EhEKCWZpbGVfbmFtZRgCIAEoCSKYAQoRUmVuZGVyTG9vcFJlcXVlc3QSDgoGam9iX2lkGAEgASgJEg0KBWZlbmNlGAIgASgDEi4KBHNwZWMYAyABKAsyIC5tdXNpY2dlbi5hcGkubG9vcGVyLnYxLkxvb3BTcGVjEjQKBnNvdXJjZRgEIAEoCzIkLm11c2ljZ2VuLmFwaS5hdWRpby52MS5Qcm9kdWNlZFRyYWNrIosBChJSZW5kZXJMb29wUmVzcG9uc2USNgoIcHJvZ3Jlc3MYASABKAsyIi5tdXNpY2dlbi5hcGkucHJvZ3Jlc3MudjEuUHJvZ3Jlc3NIABI0CgZyZXN1bHQYAiABKAsyIi5tdXNpY2dlbi5hcGkubG9vcGVyLnYxLkxvb3BSZW5kZXJIAEIHCgVldmVudCKyAgoKTG9vcFJlbmRlchIzCgV0cmFjaxgBIAEoCzIkLm11c2ljZ2VuLmFwaS5hdWRpby52MS5Qcm9kdWNlZFRyYWNrEjgKCWNhbmRpZGF0ZRgCIAEoCzIlLm11c2ljZ2VuLmFwaS5sb29wZXIudjEuTG9vcENhbmRpZGF0ZRIwCgRzZWFtGAMgASgLMiIubXVzaWNnZW4uYXBpLmxvb3Blci52MS5TZWFtUmVwb3J0EjkKBm1ldGhvZBgEIAEoDjIpLm11c2ljZ2VuLmFwaS5sb29wZXIudjEuTG9vcFJlbmRlci5NZXRob2QiSAoGTWV0aG9kEhYKEk1FVEhPRF9VTlNQRUNJRklFRBAAEhIKDk1FVEhPRF9TUExJQ0VEEAESEgoOTUVUSE9EX0VOQ09ERUQQAjLaAQoNTG9vcGVyU2VydmljZRJiCglGaW5kTG9vcHMSKC5tdXNpY2dlbi5hcGkubG9vcGVyLnYxLkZpbmRMb29wc1JlcXVlc3QaKS5tdXNpY2dlbi5hcGkubG9vcGVyLnYxLkZpbmRMb29wc1Jlc3BvbnNlMAESZQoKUmVuZGVyTG9vcBIpLm11c2ljZ2VuLmFwaS5sb29wZXIudjEuUmVuZGVyTG9vcFJlcXVlc3QaKi5tdXNpY2dlbi5hcGkubG9vcGVyLnYxLlJlbmRlckxvb3BSZXNwb25zZTABYgZwcm90bzM", [file_musicgen_api_audio_v1_audio, file_musicgen_api_looper_v1_loop, file_musicgen_api_progress_v1_progress]);
 
 /**
- * Asks where the loops are.
+ * Asks where the loops are, on behalf of a job.
  *
  * @generated from message musicgen.api.looper.v1.FindLoopsRequest
  */
 export type FindLoopsRequest = Message<"musicgen.api.looper.v1.FindLoopsRequest"> & {
   /**
-   * The audio to analyse.
+   * The job this is for; seams to listen to go to "artifacts/<job>/<fence>/". Empty: none
+   * are made.
    *
-   * @generated from field: musicgen.api.audio.v1.Artifact source = 1;
+   * @generated from field: string job_id = 1;
    */
-  source?: Artifact | undefined;
+  jobId: string;
 
   /**
-   * How many candidates to return at most; 0 means 5.
+   * The claim's fence, 1 or more with a job. A lower one than was seen before is refused.
    *
-   * @generated from field: int32 max_candidates = 2;
+   * @generated from field: int64 fence = 2;
    */
-  maxCandidates: number;
+  fence: bigint;
+
+  /**
+   * What to look for; `source` in it is not read.
+   *
+   * @generated from field: musicgen.api.looper.v1.FindLoopsSpec spec = 3;
+   */
+  spec?: FindLoopsSpec | undefined;
+
+  /**
+   * The audio that spec.source stands for, resolved by the runner.
+   *
+   * @generated from field: musicgen.api.audio.v1.ProducedTrack source = 4;
+   */
+  source?: ProducedTrack | undefined;
 };
 
 /**
@@ -71,9 +86,9 @@ export type FindLoopsResponse = Message<"musicgen.api.looper.v1.FindLoopsRespons
     /**
      * Work is done; the stream ends.
      *
-     * @generated from field: musicgen.api.looper.v1.LoopAnalysis result = 2;
+     * @generated from field: musicgen.api.looper.v1.LoopsFound result = 2;
      */
-    value: LoopAnalysis;
+    value: LoopsFound;
     case: "result";
   } | { case: undefined; value?: undefined };
 };
@@ -86,25 +101,61 @@ export const FindLoopsResponseSchema: GenMessage<FindLoopsResponse> = /*@__PURE_
   messageDesc(file_musicgen_api_looper_v1_looper_service, 1);
 
 /**
- * The cycles found, best first.
+ * What an analysis leaves.
  *
- * @generated from message musicgen.api.looper.v1.LoopAnalysis
+ * @generated from message musicgen.api.looper.v1.LoopsFound
  */
-export type LoopAnalysis = Message<"musicgen.api.looper.v1.LoopAnalysis"> & {
+export type LoopsFound = Message<"musicgen.api.looper.v1.LoopsFound"> & {
   /**
-   * At least one.
+   * The cycles found, best first.
    *
-   * @generated from field: repeated musicgen.api.looper.v1.LoopCandidate candidates = 1;
+   * @generated from field: musicgen.api.looper.v1.LoopAnalysis analysis = 1;
    */
-  candidates: LoopCandidate[];
+  analysis?: LoopAnalysis | undefined;
+
+  /**
+   * The points for other programs: JSON, CSV, Audacity labels and a cue sheet. Empty
+   * outside of jobs.
+   *
+   * @generated from field: repeated musicgen.api.looper.v1.PointsFile files = 2;
+   */
+  files: PointsFile[];
 };
 
 /**
- * Describes the message musicgen.api.looper.v1.LoopAnalysis.
- * Use `create(LoopAnalysisSchema)` to create a new message.
+ * Describes the message musicgen.api.looper.v1.LoopsFound.
+ * Use `create(LoopsFoundSchema)` to create a new message.
  */
-export const LoopAnalysisSchema: GenMessage<LoopAnalysis> = /*@__PURE__*/
+export const LoopsFoundSchema: GenMessage<LoopsFound> = /*@__PURE__*/
   messageDesc(file_musicgen_api_looper_v1_looper_service, 2);
+
+/**
+ * Loop points in a file that another program reads.
+ *
+ * @generated from message musicgen.api.looper.v1.PointsFile
+ */
+export type PointsFile = Message<"musicgen.api.looper.v1.PointsFile"> & {
+  /**
+   * The file.
+   *
+   * @generated from field: musicgen.api.audio.v1.Artifact artifact = 1;
+   */
+  artifact?: Artifact | undefined;
+
+  /**
+   * The name to save it under.
+   *
+   * @generated from field: string file_name = 2;
+   */
+  fileName: string;
+};
+
+/**
+ * Describes the message musicgen.api.looper.v1.PointsFile.
+ * Use `create(PointsFileSchema)` to create a new message.
+ */
+export const PointsFileSchema: GenMessage<PointsFile> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_looper_v1_looper_service, 3);
 
 /**
  * Asks for a rendered loop, on behalf of a job.
@@ -146,7 +197,7 @@ export type RenderLoopRequest = Message<"musicgen.api.looper.v1.RenderLoopReques
  * Use `create(RenderLoopRequestSchema)` to create a new message.
  */
 export const RenderLoopRequestSchema: GenMessage<RenderLoopRequest> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_looper_v1_looper_service, 3);
+  messageDesc(file_musicgen_api_looper_v1_looper_service, 4);
 
 /**
  * One event of a render.
@@ -183,7 +234,7 @@ export type RenderLoopResponse = Message<"musicgen.api.looper.v1.RenderLoopRespo
  * Use `create(RenderLoopResponseSchema)` to create a new message.
  */
 export const RenderLoopResponseSchema: GenMessage<RenderLoopResponse> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_looper_v1_looper_service, 4);
+  messageDesc(file_musicgen_api_looper_v1_looper_service, 5);
 
 /**
  * A rendered loop.
@@ -211,6 +262,13 @@ export type LoopRender = Message<"musicgen.api.looper.v1.LoopRender"> & {
    * @generated from field: musicgen.api.looper.v1.SeamReport seam = 3;
    */
   seam?: SeamReport | undefined;
+
+  /**
+   * How it was written.
+   *
+   * @generated from field: musicgen.api.looper.v1.LoopRender.Method method = 4;
+   */
+  method: LoopRender_Method;
 };
 
 /**
@@ -218,7 +276,41 @@ export type LoopRender = Message<"musicgen.api.looper.v1.LoopRender"> & {
  * Use `create(LoopRenderSchema)` to create a new message.
  */
 export const LoopRenderSchema: GenMessage<LoopRender> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_looper_v1_looper_service, 5);
+  messageDesc(file_musicgen_api_looper_v1_looper_service, 6);
+
+/**
+ * How the hours were written.
+ *
+ * @generated from enum musicgen.api.looper.v1.LoopRender.Method
+ */
+export enum LoopRender_Method {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: METHOD_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The cycle's samples or encoded frames, again and again.
+   *
+   * @generated from enum value: METHOD_SPLICED = 1;
+   */
+  SPLICED = 1,
+
+  /**
+   * Encoded from beginning to end.
+   *
+   * @generated from enum value: METHOD_ENCODED = 2;
+   */
+  ENCODED = 2,
+}
+
+/**
+ * Describes the enum musicgen.api.looper.v1.LoopRender.Method.
+ */
+export const LoopRender_MethodSchema: GenEnum<LoopRender_Method> = /*@__PURE__*/
+  enumDesc(file_musicgen_api_looper_v1_looper_service, 6, 0);
 
 /**
  * Finds loops and renders them; for runners, which hold the job's claim.
@@ -229,7 +321,7 @@ export const LooperService: GenService<{
   /**
    * Finds the best cycles of a piece of audio. Sends progress, then one result.
    * NOT_FOUND: NO_LOOP_FOUND with the best near-miss. INVALID_ARGUMENT:
-   * INVALID_AUDIO.
+   * INVALID_AUDIO. ABORTED: CLAIM_LOST.
    *
    * @generated from rpc musicgen.api.looper.v1.LooperService.FindLoops
    */

@@ -1,0 +1,1 @@
+"""Measures how loops are found and rendered, from outside: bench/README.md."""

@@ -1,0 +1,1 @@
+"""Where the loops of a piece are, and how well each would repeat."""

@@ -1,0 +1,1 @@
+"""The seam: how a cycle's end is led into its start, and how clean that came out."""
