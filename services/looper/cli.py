@@ -48,8 +48,6 @@ from services.looper.loops import Cycle, Kind, Report
 from services.looper.rendering import render as rendering
 from services.looper.rendering.planning import Ending, Shape
 from services.looper.rendering.tagging import Tags
-from services.looper.seam.choice import choose
-from services.looper.seam.report import Inspector
 from services.looper.seam.transition import looped
 from services.looper.work import Order, find_loops, prepare, rising
 
@@ -192,16 +190,19 @@ def _answer(file: Path, wanted: Wanted, cycles_dir: Path | None, report: Report)
         ],
         "loops": [points.as_json(candidate) for candidate in found.candidates],
     }
-    with AudioReader(file) as reader:
-        zone, seam = choose(reader, best.cycle, best.kind, None, Inspector(reader))
-        answer["seam"] = recipe.seam_facts(seam)
-        if cycles_dir:
-            path = cycles_dir / f"{file.stem}.wav"
-            rate, channels = reader.properties.sample_rate_hz, reader.properties.channels
-            with soundfile.SoundFile(path, "w", rate, channels, "FLOAT", format="WAV") as cycle:
-                for block in looped(reader, best.cycle, zone).blocks():
-                    cycle.write(block)
-            answer["cycle"] = str(path)
+    answer["seam"] = recipe.seam_facts(found.seams[0].report)
+    if cycles_dir:
+        path = cycles_dir / f"{file.stem}.wav"
+        facts = found.properties
+        with (
+            AudioReader(file) as reader,
+            soundfile.SoundFile(
+                path, "w", facts.sample_rate_hz, facts.channels, "FLOAT", format="WAV"
+            ) as cycle,
+        ):
+            for block in looped(reader, best.cycle, found.seams[0].zone).blocks():
+                cycle.write(block)
+        answer["cycle"] = str(path)
     return answer
 
 

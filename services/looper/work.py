@@ -79,9 +79,11 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What an analysis leaves; `previews` are empty without a prefix to write them to."""
+    """What an analysis leaves: candidates and how each would be joined; `previews` are empty
+    without a prefix to write them to."""
 
     candidates: list[Candidate]
+    seams: list[Seam]
     properties: Properties
     previews: list[StoredFile]
 
@@ -102,17 +104,18 @@ def find_loops(
         candidates = finder.find(reader, wanted, meter, report)
         report(meter.enter("listening"))
         inspector = Inspector(reader)
-        measured, previews = [], []
+        measured, seams, previews = [], [], []
         for rank, candidate in enumerate(candidates, 1):
             seam = _joined(reader, candidate, None, inspector)
             measured.append(_with_click_risk(candidate, inspector))
+            seams.append(seam)
             if store:
                 key = f"{prefix}/seam-{rank}.flac"
                 previews.append(
                     write_preview(store, key, reader, looped(reader, candidate.cycle, seam.zone))
                 )
             report(meter.advance())
-        return Found(measured, reader.properties, previews)
+        return Found(measured, seams, reader.properties, previews)
 
 
 def render_loop(order: Order, store: ArtifactStore, key: str, report: Report) -> Rendered:

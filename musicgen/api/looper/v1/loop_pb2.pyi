@@ -222,10 +222,13 @@ class LoopCandidate(_message.Message):
     PARTIAL_FIELD_NUMBER: _builtins.int
     SEAM_FIELD_NUMBER: _builtins.int
     score: _builtins.float
-    """How well it would repeat, 0 to 1: the worse of `likeness_before` and `likeness_after`."""
+    """How well it would repeat, 0 to 1. KIND_REPEAT and given points: the better of
+    `likeness_before` and `likeness_after`, since a cycle may begin where its music does and
+    end where something else follows. KIND_WHOLE_FILE, KIND_TAIL: how sure that is.
+    """
     likeness_before: _builtins.float
     """Likeness of harmony, timbre and onsets in the seconds before the start and before the
-    end, 0 to 1.
+    end, 0 to 1; 0 where the file holds too little.
     """
     likeness_after: _builtins.float
     """The same of the seconds after the start and after the end."""

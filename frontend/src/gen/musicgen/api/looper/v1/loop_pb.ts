@@ -215,7 +215,9 @@ export type LoopCandidate = Message<"musicgen.api.looper.v1.LoopCandidate"> & {
   points?: LoopPoints | undefined;
 
   /**
-   * How well it would repeat, 0 to 1: the worse of `likeness_before` and `likeness_after`.
+   * How well it would repeat, 0 to 1. KIND_REPEAT and given points: the better of
+   * `likeness_before` and `likeness_after`, since a cycle may begin where its music does and
+   * end where something else follows. KIND_WHOLE_FILE, KIND_TAIL: how sure that is.
    *
    * @generated from field: double score = 2;
    */
@@ -223,7 +225,7 @@ export type LoopCandidate = Message<"musicgen.api.looper.v1.LoopCandidate"> & {
 
   /**
    * Likeness of harmony, timbre and onsets in the seconds before the start and before the
-   * end, 0 to 1.
+   * end, 0 to 1; 0 where the file holds too little.
    *
    * @generated from field: double likeness_before = 3;
    */
