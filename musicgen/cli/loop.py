@@ -61,6 +61,11 @@ All formats but OGG take seconds for hours of music: the cycle is encoded once.
 )
 @click.option("--snap", is_flag=True, help="Move the end of --points, by 50 ms at most, to fit.")
 @click.option(
+    "--fold-tail",
+    is_flag=True,
+    help="Add what rings on after --points to their start, where `loops` says so.",
+)
+@click.option(
     "--crossfade-ms",
     type=float,
     help="Crossfade at the seam, 0 to 500. Default: the shortest that measures clean.",
@@ -87,6 +92,7 @@ def loop(
     cycles: int | None,
     points: tuple[int, int] | None,
     snap: bool,
+    fold_tail: bool,
     crossfade_ms: float | None,
     skip_intro: bool,
     ending: str | None,
@@ -101,6 +107,12 @@ def loop(
         raise click.UsageError("Say how long: one of --length, --until and --cycles.")
     if snap and points is None:
         raise click.UsageError("--snap moves --points; without them the best cycle is found.")
+    if fold_tail and points is None:
+        raise click.UsageError(
+            "--fold-tail goes with --points; without them it is done if need be."
+        )
+    if fold_tail and crossfade_ms is not None:
+        raise click.UsageError("--fold-tail does not go with --crossfade-ms.")
     if fade_s is not None and ending not in (None, "fade"):
         raise click.UsageError(f"--fade does not go with --ending {ending}.")
     if until:
@@ -116,6 +128,7 @@ def loop(
             cycles=cycles,
             points=points,
             snap_points=snap,
+            fold_tail=fold_tail,
             crossfade_ms=crossfade_ms,
             skip_intro=skip_intro,
             ending="fade" if fade_s is not None else ending or "",

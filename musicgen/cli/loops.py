@@ -14,7 +14,7 @@ from musicgen.cli.display import display_for
 from musicgen.cli.exits import WorkFailed
 from musicgen.cli.jsonable import job_to_json
 from musicgen.cli.loop_values import PointsFile
-from musicgen.cli.loops_found import loops_to_json, print_loops
+from musicgen.cli.loops_found import loops_to_json, points_options, print_loops
 from musicgen.cli.output import print_json, say
 from musicgen.cli.shell import Shell, run_async, studio_options
 from musicgen.cli.source import Source
@@ -57,7 +57,7 @@ Examples:
 \b
 FRAMES goes to `musicgen loop --points`. SCORE (0 to 1) is how alike the music is at both
 ends, TIMING how far off the beat the seam may be; up to a CLICK of 1 a bare cut is no sharper
-than the music, above it there is a crossfade.
+than the music, above it there is a crossfade. What rings into its start needs --fold-tail.
 If nothing would repeat well the exit code is 1, and the nearest miss is told.
 """,
 )
@@ -129,8 +129,8 @@ def loops(
     for path in saved:
         say(f"Saved {path}")
     if found:
-        best = f"{found[0]['start_frame']}:{found[0]['end_frame']}"
-        say(f"To use one: musicgen loop {source} --points {best} --length 1h -o hour.flac")
+        best = points_options(found[0])
+        say(f"To use one: musicgen loop {source} {best} --length 1h -o hour.flac")
 
 
 async def _save(worker: Worker, job: job_pb2.Job, saving: Saving) -> list[str]:

@@ -85,9 +85,15 @@ def bars_of(loop: dict[str, Any]) -> str:
 
 def note_of(loop: dict[str, Any]) -> str:
     """Return what one should know before choosing it."""
-    notes = {"whole_file": "the whole file", "tail": "rings into its start"}
+    notes = {"whole_file": "the whole file", "tail": "rings into its start (--fold-tail)"}
     parts = [notes.get(loop["kind"], ""), "skips music" if loop["partial"] else ""]
     return ", ".join(part for part in parts if part)
+
+
+def points_options(loop: dict[str, Any]) -> str:
+    """Return the options of `musicgen loop` that choose it."""
+    points = f"--points {loop['start_frame']}:{loop['end_frame']}"
+    return f"{points} --fold-tail" if loop["kind"] == "tail" else points
 
 
 def exact_clock(seconds: float) -> str:

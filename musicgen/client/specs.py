@@ -112,6 +112,7 @@ def loop(
     cycles: int | None = None,
     points: tuple[int, int] | None = None,
     snap_points: bool = False,
+    fold_tail: bool = False,
     crossfade_ms: float | None = None,
     skip_intro: bool = False,
     ending: str = "",
@@ -121,11 +122,14 @@ def loop(
     """Ask for `source`, repeated to `length_s` seconds or for `cycles` cycles: one of them.
 
     `points` is the cycle as first frame and first frame after it; None means the source's
-    own, or the best. With `snap_points` its end is moved to where the music meets best.
+    own, or the best. With `snap_points` its end is moved to where the music meets best,
+    with `fold_tail` what rings on after it is added to its start (for a KIND_TAIL candidate).
     `crossfade_ms` None means as long as it takes. `skip_intro` leaves out what leads to the
     cycle. `ending` is one of ENDINGS and "" means "cut"; `fade_s` goes with "fade". `format`
     is one of FORMATS and "" means FLAC. Raises InvalidField, UnsupportedFormat."""
-    spec = loop_pb2.LoopSpec(source=source, snap_points=snap_points, skip_intro=skip_intro)
+    spec = loop_pb2.LoopSpec(
+        source=source, snap_points=snap_points, fold_tail=fold_tail, skip_intro=skip_intro
+    )
     _set_extent(spec, length_s, cycles)
     if points is not None:
         start_frame, end_frame = points

@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import grpc
 
+from musicgen.errors import StudioError
+
 T = TypeVar("T")
 
 
@@ -24,15 +26,23 @@ async def during(
     """
     events: asyncio.Queue[T | None] = asyncio.Queue()
 
+    over = False
+
     async def produce() -> None:
-        async with contextlib.aclosing(work) as stream:
-            async for event in stream:
-                events.put_nowait(event)
+        try:
+            async with contextlib.aclosing(work) as stream:
+                async for event in stream:
+                    events.put_nowait(event)
+        except StudioError:
+            if not over:  # else nobody is left to be told
+                raise
 
     producer = asyncio.create_task(produce())
     producer.add_done_callback(lambda _: events.put_nowait(None))
 
     def stop(_: object) -> None:
+        nonlocal over
+        over = True
         producer.cancel()
 
     context.add_done_callback(stop)  # type: ignore[arg-type]  # the stubs want a class where any callable will do

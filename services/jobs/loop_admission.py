@@ -39,10 +39,7 @@ def fill_loop(spec: loop_pb2.LoopSpec) -> None:
             faults["cycles"] = f"must be from 1 to {MAX_CYCLES}"
         case None:
             faults["length_seconds"] = "must be given, or cycles instead"
-    if spec.HasField("crossfade_ms") and not _within(spec.crossfade_ms, 0, MAX_CROSSFADE_MS):
-        faults["crossfade_ms"] = f"must be from 0 to {MAX_CROSSFADE_MS:.0f}"
-    if spec.snap_points and not spec.HasField("points"):
-        faults["snap_points"] = "needs points to move"
+    _check_joining(spec, faults)
     if spec.ending not in loop_pb2.LoopSpec.Ending.values():
         faults["ending"] = "must be one of the contract's"
     spec.ending = spec.ending or loop_pb2.LoopSpec.ENDING_CUT
@@ -54,6 +51,18 @@ def fill_loop(spec: loop_pb2.LoopSpec) -> None:
     elif fades and not _within(spec.fade_seconds, MIN_FADE_S, MAX_FADE_S):
         faults["fade_seconds"] = f"must be from {MIN_FADE_S:g} to {MAX_FADE_S:.0f}"
     _refuse(LOOP, faults)
+
+
+def _check_joining(spec: loop_pb2.LoopSpec, faults: dict[str, str]) -> None:
+    """Note what is wrong with how the end is to meet the start."""
+    if spec.HasField("crossfade_ms") and not _within(spec.crossfade_ms, 0, MAX_CROSSFADE_MS):
+        faults["crossfade_ms"] = f"must be from 0 to {MAX_CROSSFADE_MS:.0f}"
+    if spec.snap_points and not spec.HasField("points"):
+        faults["snap_points"] = "needs points to move"
+    if spec.fold_tail and not spec.HasField("points"):
+        faults["fold_tail"] = "needs points after which something rings on"
+    elif spec.fold_tail and spec.HasField("crossfade_ms"):
+        faults["fold_tail"] = "does not go with crossfade_ms"
 
 
 def check_loop_of(spec: loop_pb2.LoopSpec, source: audio_pb2.ProducedTrack) -> None:

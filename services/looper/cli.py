@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 import rich.progress
@@ -55,7 +55,18 @@ _LEAST_LENGTH_S = 1.0
 """Shorter than what jobs take: here it is a tool among others."""
 
 
-@click.group(epilog="Without a command: serves, as the settings in MUSICGEN_* say.")
+class _Commands(click.Group):
+    """Says what is wrong with a value as it does with everything else."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except StudioError as error:
+            _fail(error, as_json=False)
+
+
+@click.group(cls=_Commands, epilog="Without a command: serves, as the settings in MUSICGEN_* say.")
 def cli() -> None:
     """Find the loops of music, and render them to any length, without a running studio."""
 
@@ -104,7 +115,7 @@ def find(
         MAX_LENGTH_S if max_length is None else max_length,
     )
     if cycles_dir:
-        cycles_dir.mkdir(parents=True, exist_ok=True)
+        _make_folder(cycles_dir)
     answers = []
     for file in files:
         with _bar(file.name) as report:
@@ -168,6 +179,17 @@ def render(file: Path, *, out: Path, as_json: bool, force: bool, **asked: Any) -
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
     else:
         _print_rendered(out, facts)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidField(
+            f"The folder {folder} can't be made ({error.strerror}).",
+            remedy="Choose another folder.",
+            fields={"cycles-dir": "must be a folder, or a place for one"},
+        ) from error
 
 
 def _answer(file: Path, wanted: Wanted, cycles_dir: Path | None, report: Report) -> dict[str, Any]:
@@ -352,7 +374,7 @@ def _seam_words(seam: dict[str, Any]) -> str:
     return f"{how}, clean" if seam["clean"] else f"{how}; {'; '.join(seam['faults'])}"
 
 
-def _fail(error: StudioError, *, as_json: bool) -> None:
+def _fail(error: StudioError, *, as_json: bool) -> NoReturn:
     if as_json:
         fault = {"reason": error.reason, "message": error.message, "remedy": error.remedy}
         click.echo(json.dumps({"error": fault, "fields": dict(error.fields)}, indent=2))

@@ -9,7 +9,7 @@ from google.protobuf import json_format, struct_pb2
 from musicgen.api.audio.v1 import audio_pb2
 from musicgen.api.looper.v1 import loop_pb2, looper_service_pb2
 from musicgen.artifacts import ArtifactStore, StoredFile
-from musicgen.audio.codecs import Format
+from musicgen.audio.codecs import Format, probe
 from musicgen.errors import InvalidField
 from musicgen.loop_limits import (
     DEFAULT_CANDIDATES,
@@ -121,15 +121,17 @@ def refuse(faults: Faults) -> None:
         raise InvalidField(f"The request can't be served: {listed}.", fields=faults)
 
 
-def analysis_to_proto(found: Found) -> loop_pb2.LoopAnalysis:
-    """Return the candidates with their facts, and their seams where these were written."""
+def analysis_to_proto(store: ArtifactStore, found: Found) -> loop_pb2.LoopAnalysis:
+    """Return the candidates with their facts, and their seams where these were written; their
+    facts are read from `store`."""
     analysis = loop_pb2.LoopAnalysis(
         candidates=[_candidate_to_proto(candidate) for candidate in found.candidates],
         sample_rate_hz=found.properties.sample_rate_hz,
         duration_frames=found.properties.duration_frames,
     )
     for message, file in zip(analysis.candidates, found.previews, strict=False):
-        message.seam.CopyFrom(artifact_to_proto(file, Format.FLAC.media_type))
+        facts = probe(store.existing(file.key))
+        message.seam.CopyFrom(artifact_to_proto(file, Format.FLAC.media_type, facts))
     return analysis
 
 

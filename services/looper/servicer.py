@@ -7,7 +7,7 @@ import concurrent.futures
 import contextlib
 import os
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import TypeVar
 
 import grpc
@@ -65,24 +65,24 @@ class LooperServicer(looper_service_pb2_grpc.LooperServiceServicer):
         wanted = convert.wanted(request.spec, faults)
         convert.refuse(faults)
         path = self._store.existing(request.source.artifact.key)
-        if not request.job_id:
-            work = in_thread(self._executor, lambda report: find_loops(path, wanted, report))
-        else:
+
+        def find(report: Report) -> looper_service_pb2.LoopsFound:
+            if not request.job_id:
+                return self._found(find_loops(path, wanted, report))
             prefix = self._store.job_prefix(request.job_id, request.fence)
+            found = find_loops(path, wanted, report, store=self._store, prefix=prefix)
+            return self._found(found, self._points_files(prefix, request.source.title, found))
 
-            def find(report: Report) -> Found:
-                return find_loops(path, wanted, report, store=self._store, prefix=prefix)
-
-            work = self._claimed(request.job_id, request.fence, find)
+        work = (
+            self._claimed(request.job_id, request.fence, find)
+            if request.job_id
+            else in_thread(self._executor, find)
+        )
         async for event in during(context, work):
             if isinstance(event, Progress):
                 yield looper_service_pb2.FindLoopsResponse(progress=progress_to_proto(event))
                 continue
-            result = looper_service_pb2.LoopsFound(
-                analysis=convert.analysis_to_proto(event.result),
-                files=await asyncio.to_thread(self._points_files, request, event.result),
-            )
-            yield looper_service_pb2.FindLoopsResponse(result=result)
+            yield looper_service_pb2.FindLoopsResponse(result=event.result)
 
     async def RenderLoop(
         self, request: looper_service_pb2.RenderLoopRequest, context: Context
@@ -122,14 +122,17 @@ class LooperServicer(looper_service_pb2_grpc.LooperServiceServicer):
                 if not finished:
                     self._store.remove_prefix(prefix)
 
+    def _found(
+        self, found: Found, files: Sequence[looper_service_pb2.PointsFile] = ()
+    ) -> looper_service_pb2.LoopsFound:
+        analysis = convert.analysis_to_proto(self._store, found)
+        return looper_service_pb2.LoopsFound(analysis=analysis, files=files)
+
     def _points_files(
-        self, request: looper_service_pb2.FindLoopsRequest, found: Found
+        self, prefix: str, title: str, found: Found
     ) -> list[looper_service_pb2.PointsFile]:
-        """Write the points for other programs; none outside of jobs."""
-        if not request.job_id:
-            return []
-        facts, title = found.properties, request.source.title
-        prefix = self._store.job_prefix(request.job_id, request.fence)
+        """Write the points for other programs as "<prefix>/loops.*"."""
+        facts = found.properties
         messages = []
         for extension, text in points.files(
             title, found.candidates, facts.sample_rate_hz, facts.duration_frames

@@ -153,6 +153,20 @@ class Studio:
             self._process.wait()
 
 
+def thrice(it: Studio) -> dict[str, Any]:
+    """Make a track that plays a loop three times. Returns what the command line says of it."""
+    one = it.cli(
+        "generate", "house, 120 bpm, A minor", "--duration", "16", "--seed", "3",
+        "--option", "loop=true", "--json",
+    )  # fmt: skip
+    if one.returncode == 0:
+        track_id = json.loads(one.stdout)["track"]["track_id"]
+        one = it.cli("loop", track_id, "--cycles", "3", "--json")
+    if one.returncode:
+        raise RuntimeError(one.stderr)
+    return json.loads(one.stdout)  # type: ignore[no-any-return]  # JSON
+
+
 @contextlib.contextmanager
 def studio(folder: Path) -> Iterator[Studio]:
     """Run a studio while the body runs."""

@@ -51,6 +51,11 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
         },
         "INVALID_FIELD",
     ),
+    (
+        "tail of no points",
+        {"loop": {"source": {"trackId": "x"}, "cycles": 9, "foldTail": True}},
+        "INVALID_FIELD",
+    ),
     ("loops of nothing", {"findLoops": {"source": {"trackId": "x"}}}, "TRACK_NOT_FOUND"),
     (
         "nine loops",

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.e2e.studio import Studio
+from tests.e2e.studio import Studio, thrice
+from tests.unit.looper import signals
+from tests.unit.looper.files import write
 
 pytestmark = pytest.mark.e2e
 
@@ -98,18 +100,16 @@ def test_a_track_is_looped_to_an_exact_length(shared_studio: Studio, tmp_path: P
 def test_loops_are_found_chosen_and_looped(shared_studio: Studio, tmp_path: Path) -> None:
     """What a track repeats is listed with its seams and points files; a cycle that is chosen
     is played as often as asked for, and the result knows how clean its seam is."""
-    made = shared_studio.cli(
-        "generate", "house, 120 bpm, A minor", "--duration", "40", "--seed", "3", "--json"
-    )
-    assert made.returncode == 0, made.stderr
-    track_id = json.loads(made.stdout)["track"]["track_id"]
+    track = thrice(shared_studio)["track"]
+    track_id, period = track["track_id"], track["audio"]["duration_frames"] // 3
     done = shared_studio.cli(
         "loops", track_id, "--json", "--save-points", str(tmp_path / "points.csv"),
         "--save-seams", str(tmp_path / "seams"),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     best = json.loads(done.stdout)["loops"][0]
-    assert 0 <= best["start_frame"] < best["end_frame"] <= 40 * 44_100
+    assert (best["kind"], best["length_frames"]) == ("repeat", period)
+    assert 0 <= best["start_frame"] < best["end_frame"] <= 3 * period
     assert str(best["start_frame"]) in (tmp_path / "points.csv").read_text()
     seam = soundfile.info(tmp_path / "seams" / "seam-1.flac")
     assert (seam.samplerate, seam.channels) == (44_100, 2)
@@ -122,10 +122,29 @@ def test_loops_are_found_chosen_and_looped(shared_studio: Studio, tmp_path: Path
         "-o", str(path),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert abs(soundfile.info(path).frames - 3 * best["length_frames"]) <= 3
+    assert soundfile.info(path).frames == 3 * period
     seam_report = json.loads(done.stdout)["track"]["recipe"]["seam"]
     assert seam_report["clean"] is True
     assert seam_report["transition"] in ("cut", "crossfade", "tail")
+
+
+def test_a_take_that_rings_out_is_looped_with_its_tail(
+    shared_studio: Studio, tmp_path: Path
+) -> None:
+    """The one pass of a file is found, and what rings on after it is folded into its start."""
+    take = write(tmp_path / "take.wav", signals.played([signals.composed(8, 1)], ring_s=1.5))
+    done = shared_studio.cli("loops", str(take), "--json")
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)["loops"]
+    assert found["kind"] == "tail"
+    path = tmp_path / "loop.opus"
+    done = shared_studio.cli(
+        "loop", str(take), "--points", f"{found['start_frame']}:{found['end_frame']}",
+        "--fold-tail", "--length", "1m30s", "--json", "-o", str(path),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert soundfile.info(path).frames == 90 * 48_000
+    assert json.loads(done.stdout)["track"]["recipe"]["seam"]["transition"] == "tail"
 
 
 def test_cancel_from_the_command_line(shared_studio: Studio) -> None:

@@ -92,7 +92,7 @@ def find(
     """
     check(reader)
     duration_s = reader.properties.duration_s
-    missed: list[Candidate] = []
+    missed: list[_Miss] = []
     for length_s in (OPENING_S, duration_s) if duration_s > 1.5 * OPENING_S else (duration_s,):
         report(meter.enter("analysing"))
         features = extract(reader, meter, report, seconds=length_s)
@@ -105,6 +105,15 @@ def find(
     if single := search.single():
         return [single]
     raise _no_loop(missed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Miss:
+    """A cycle that doesn't pass: its likeness falls short, or else its loudness changes."""
+
+    candidate: Candidate
+    likeness: float
+    needed: float
 
 
 class _Search:
@@ -121,7 +130,7 @@ class _Search:
         self._reader, self._features, self._wanted = reader, features, wanted
         self._meter, self._report = meter, report
         self._grid: Grid | None = None
-        self.missed: list[Candidate] = []
+        self.missed: list[_Miss] = []
 
     def repeats(self) -> list[Candidate]:
         """Return the cycles that the piece plays more than once, best first."""
@@ -140,10 +149,10 @@ class _Search:
             if placed is None or not self._wanted.fits(placed.cycle, self._features.sample_rate_hz):
                 continue
             candidate = self._measured(placed, Kind.REPEAT)
-            if self._passes(run, candidate):
-                passing.append((run.utility * candidate.score, run, candidate))
+            if miss := self._miss(run, candidate):
+                self.missed.append(miss)
             else:
-                self.missed.append(candidate)
+                passing.append((run.utility * candidate.score, run, candidate))
         return _ranked(passing)
 
     def single(self) -> Candidate | None:
@@ -161,11 +170,13 @@ class _Search:
             )
         return None
 
-    def _passes(self, run: Repetition, candidate: Candidate) -> bool:
+    def _miss(self, run: Repetition, candidate: Candidate) -> _Miss | None:
         covered = (run.end_s - run.start_s + run.lag_s) / self._reader.properties.duration_s
         needed = PASSING_SCORE if covered >= PART else PASSING_SCORE_IN_PART
-        alike = (candidate.score + run.likeness) / 2
-        return alike >= needed and abs(candidate.loudness_step_db) <= LARGEST_STEP_DB
+        likeness = (candidate.score + run.likeness) / 2
+        if likeness >= needed and abs(candidate.loudness_step_db) <= LARGEST_STEP_DB:
+            return None
+        return _Miss(candidate, likeness, needed)
 
     def _measured(self, placed: Placed, kind: Kind) -> Candidate:
         return measure.measure(self._reader, self._features, placed, kind, self._grid)
@@ -211,7 +222,7 @@ def _is_partial(run: Repetition, passing: list[tuple[float, Repetition, Candidat
     return any(heard_s < 0.8 * (other.lag_s - run.lag_s) for _, other, _ in passing)
 
 
-def _no_loop(missed: list[Candidate]) -> NoLoopFound:
+def _no_loop(missed: list[_Miss]) -> NoLoopFound:
     remedy = "Give the points by hand, or use a piece that plays its loop at least once and a half."
     if not missed:
         return NoLoopFound(
@@ -219,15 +230,17 @@ def _no_loop(missed: list[Candidate]) -> NoLoopFound:
             remedy=remedy,
             metadata={"passing_score": str(PASSING_SCORE)},
         )
-    best = max(missed, key=lambda candidate: candidate.score)
+    best = max(missed, key=lambda miss: miss.likeness - miss.needed)
+    why = f"scores {best.likeness:.2f} of {best.needed:.2f} needed"
+    if best.likeness >= best.needed:
+        why = f"changes its loudness by {best.candidate.loudness_step_db:+.1f} dB"
     return NoLoopFound(
-        f"No cycle repeats well enough: the best scores {best.score:.2f} of"
-        f" {PASSING_SCORE:.2f} needed.",
+        f"No cycle repeats well enough: the best {why}.",
         remedy=remedy,
         metadata={
-            "best": f"{best.score:.4f}",
-            "best_start_frame": str(best.cycle.start_frame),
-            "best_end_frame": str(best.cycle.end_frame),
-            "passing_score": str(PASSING_SCORE),
+            "best": f"{best.likeness:.4f}",
+            "best_start_frame": str(best.candidate.cycle.start_frame),
+            "best_end_frame": str(best.candidate.cycle.end_frame),
+            "passing_score": str(best.needed),
         },
     )

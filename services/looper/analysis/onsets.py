@@ -100,7 +100,9 @@ def envelope(samples: Samples, sample_rate_hz: int) -> Curve:
         total = np.concatenate([[0.0], np.cumsum(power)])
         edges = np.round(np.arange(count) * sample_rate_hz / ENVELOPE_HZ).astype(int)
         level = np.sqrt(np.maximum(np.diff(total[np.minimum(edges, len(total) - 1)]), 0) / step)
-        smooth = np.convolve(np.log(level + floor), kernel / kernel.sum(), "same")
+        # Held at its ends: zeros there would be a rise.
+        held = np.pad(np.log(level + floor), SMOOTHING_MS // 2, "edge")
+        smooth = np.convolve(held, kernel / kernel.sum(), "valid")
         rows.append(np.maximum(np.diff(smooth, prepend=smooth[0]), 0))
     return np.stack(rows)
 

@@ -37,6 +37,9 @@ DIFFERING_DB = -12.0
 SLACK_DB = 6.0
 LEAST_AGREEING_S = 1.0
 ATTACK_REACH_S = 4.0
+INSIDE_S = 2.0
+"""Where copies begin to agree, what rings over from before may be too quiet to tell."""
+
 BEFORE_ATTACK_S = 0.008
 """A cut just before a note begins is hidden by it."""
 
@@ -88,6 +91,7 @@ def _copied(reader: AudioReader, same: list[Match], run_start: int, run_end: int
     first, last = max(0, run_start - scan), min(total - lag, run_end + scan)
     last = min(last, first + round(LONGEST_SCAN_S * rate))
     start, end = _agreeing(reader, first, last, lag) or _inside(run_start, run_end, rate)
+    start += min(round(INSIDE_S * rate), (end - start) // 3)
     start = before_attack(reader, start, min(end, start + round(ATTACK_REACH_S * rate)))
     start = min(start, total - lag)
     return Placed(
@@ -170,7 +174,7 @@ def _played(reader: AudioReader, run_start: int, run_end: int, lag: int) -> Plac
         lag_s = float(timing.lag_s[window])
     middle = first + round(float(timing.at_s[window]) * rate)
     period = lag + lag_s * rate
-    start = before_attack(reader, middle - rate // 2, middle + rate // 2)
+    start = before_attack(reader, middle, middle + rate)
     cycle = Cycle(start, start + round(period))
     if cycle.end_frame > total:
         return None

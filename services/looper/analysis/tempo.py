@@ -60,7 +60,7 @@ class Tempo:
 
 def tempo(samples: Samples, sample_rate_hz: int) -> Tempo | None:
     """Return the beat of a stretch of audio, shape [frames, channels]; None if it has none."""
-    best: tuple[float, Tempo | None] = (0.0, None)
+    strongest, found = 0.0, None
     for low, high in BANDS_HZ:
         if low >= 0.4 * sample_rate_hz:
             continue
@@ -68,10 +68,13 @@ def tempo(samples: Samples, sample_rate_hz: int) -> Tempo | None:
         if len(times_s) < FEWEST_STROKES:
             continue
         beat_s, phase_s, strength = _spectral(times_s, weights)
-        if strength > best[0]:
-            best = (strength, _fitted(times_s, weights, beat_s, phase_s))
-    found = best[1]
-    return found if found and found.share >= MIN_SHARE else None
+        if strength <= strongest:
+            continue
+        # Swung hats can be stronger than the drum that keeps the beat, and lie on no grid.
+        fitted = _fitted(times_s, weights, beat_s, phase_s)
+        if fitted and fitted.share >= MIN_SHARE:
+            strongest, found = strength, fitted
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +171,10 @@ def _spectral(times_s: Floats, weights: Floats) -> tuple[float, float, float]:
     power *= np.exp(-0.5 * np.square(octaves / OCTAVES_FROM_USUAL))
     top = int(power.argmax())
     beat_hz = float(lines[top]) * line_hz
-    turns = np.exp(-2j * np.pi * beat_hz * times_s)
-    phase = -float(np.angle((weights * turns).sum())) / (2 * np.pi * beat_hz)
-    return 1 / beat_hz, phase, float(power[top] / (np.median(power) + 1e-12))
+    # At the beat itself, strokes between two beats would cancel those on them.
+    turns_a_s = 2 * np.pi * 2 * beat_hz
+    phase_s = -float(np.angle((weights * np.exp(-1j * turns_a_s * times_s)).sum())) / turns_a_s
+    return 1 / beat_hz, phase_s, float(power[top] / (np.median(power) + 1e-12))
 
 
 def _fitted(times_s: Floats, weights: Floats, beat_s: float, phase_s: float) -> Tempo | None:

@@ -46,7 +46,11 @@ def plan(reader: AudioReader, cycle: Cycle, zone: Overlap, shape: Shape) -> Time
     rate = reader.properties.sample_rate_hz
     head = lead(reader, cycle, zone, skip_intro=shape.skip_intro)
     repeated = looped(reader, cycle, zone)
-    outro = Span(reader, cycle.end_frame, reader.properties.duration_frames)
+    total = reader.properties.duration_frames
+    outro = Span(reader, cycle.end_frame, total)
+    # A seam that changes the end leads to the start; the last pass leads to the outro.
+    leads_back = zone.frames > 0 and not zone.at_start
+    last = Span(reader, cycle.start_frame, total) if leads_back else None
     fade_frames = round((shape.fade_s if shape.ending is Ending.FADE else CUT_FADE_S) * rate)
     parts = _Parts(reader, head, repeated, fade_frames)
     wants_outro = shape.ending is Ending.OUTRO and outro.frames > 0
@@ -60,7 +64,7 @@ def plan(reader: AudioReader, cycle: Cycle, zone: Overlap, shape: Shape) -> Time
                 fields={"spec.cycles": "must fit into ten hours"},
             )
         if wants_outro:
-            return parts.with_outro(outro, more, frames + outro.frames)
+            return parts.with_outro(outro, last, more, frames + outro.frames)
         return parts.filling(frames)
     length_frames = round((shape.length_s or 0.0) * rate)
     if wants_outro:
@@ -68,7 +72,7 @@ def plan(reader: AudioReader, cycle: Cycle, zone: Overlap, shape: Shape) -> Time
         whole = max(0, math.ceil((left - outro.frames) / repeated.frames))
         heard = left - whole * repeated.frames
         if heard >= min(outro.frames, LEAST_OUTRO_S * rate):
-            return parts.with_outro(outro, whole, length_frames)
+            return parts.with_outro(outro, last, whole, length_frames)
         parts = _Parts(reader, head, repeated, round(MISSED_OUTRO_FADE_S * rate))
     return parts.filling(length_frames)
 
@@ -92,14 +96,20 @@ class _Parts:
         """Repeat the cycle until the length is reached, the last fade_frames faded."""
         left = length_frames - self.head.frames - self.fade_frames
         if left < 0:
-            # Nothing but the head fits, or less.
-            everything = Joined(self.head, self.cycle)
+            # Nothing but the head fits, or less, and some of the cycle fades with it.
+            often = -(-self.fade_frames // self.cycle.frames)
+            everything = Joined(self.head, *[self.cycle] * often)
             return self._timeline(Joined(), 0, length_frames, self.fade_frames, everything)
         whole = left // self.cycle.frames
         return self._timeline(self.head, whole, length_frames, self.fade_frames)
 
-    def with_outro(self, outro: Stretch, whole_cycles: int, length_frames: int) -> Timeline:
-        """End with an outro, faded where the length cuts it short."""
+    def with_outro(
+        self, outro: Stretch, last: Stretch | None, whole_cycles: int, length_frames: int
+    ) -> Timeline:
+        """End with an outro, faded where the length cuts it short; after `last`, the pass and
+        the outro in one, where there is that."""
+        if last and whole_cycles:
+            whole_cycles, outro = whole_cycles - 1, last
         heard = length_frames - self.head.frames - whole_cycles * self.cycle.frames
         rate = self.reader.properties.sample_rate_hz
         fade_s = CUT_FADE_S if heard >= outro.frames else OUTRO_FADE_S

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from musicgen.audio.codecs import Format, check_writable, written_rate_hz
+from musicgen.audio.codecs import Format, check_writable
 from musicgen.errors import DiskFull
 from musicgen.progress import ProgressMeter, Stage
 from services.looper.loops import Report
 from services.looper.rendering.flac import flac_bytes_at_most, write_flac
+from services.looper.rendering.layout import samples_of
 from services.looper.rendering.m4a import m4a_bytes_at_most, m4a_codec, write_m4a
 from services.looper.rendering.mp3 import mp3_bytes_at_most, mp3_codec, write_mp3
 from services.looper.rendering.opus import opus_bytes_at_most, opus_codec, write_opus
@@ -30,6 +31,9 @@ MEGABYTE = 1_000_000
 ENCODING_MS_PER_S = {Format.MP3: 32.0, Format.OPUS: 18.0, Format.M4A: 30.0, Format.OGG: 25.0}
 WRITING_MS_PER_MB = {Format.WAV: 2.5, Format.FLAC: 3.0}
 REPEATING_MS_PER_MB = 3.0
+
+_WRITTEN_AT_ONCE = frozenset({Format.OGG})
+"""Formats whose file grows while they encode: nothing is left to write then."""
 
 _CODECS = {Format.MP3: mp3_codec, Format.OPUS: opus_codec, Format.M4A: m4a_codec}
 _WRITERS = {
@@ -67,11 +71,13 @@ class Written:
 
 def stages(timeline: Timeline, format: Format) -> list[Stage]:
     """Return what `render` goes through: "encoding" (steps: seconds of audio) where there is
-    something to encode, and "writing" (steps: megabytes)."""
+    something to encode, and "writing" (steps: megabytes) where that is done afterwards."""
     megabytes = max(1, _bytes_expected(timeline, format) // MEGABYTE)
     writing_ms = megabytes * WRITING_MS_PER_MB.get(format, REPEATING_MS_PER_MB)
     seconds = _encoded_seconds(timeline, format)
     encoding = Stage("encoding", max(1, int(seconds)), seconds * ENCODING_MS_PER_S.get(format, 0))
+    if format in _WRITTEN_AT_ONCE:
+        return [encoding]
     return ([encoding] if seconds else []) + [Stage("writing", megabytes, writing_ms)]
 
 
@@ -117,7 +123,7 @@ def render(
     Raises UnsupportedFormat, InvalidAudio, OSError, and what `report` raises; `path` may
     hold a part of it then.
     """
-    told = _Told(meter, report, encodes=_encoded_seconds(timeline, format) > 0)
+    told = _Told(meter, report, [stage.name for stage in stages(timeline, format)])
     loop = region_of(timeline)
     with Sink(path, told.wrote) as sink:
         if format is Format.WAV:
@@ -129,19 +135,18 @@ def render(
             rendered = write(timeline, sink, tags, loop, told.encoded)
         sha256 = sink.sha256(lambda _: told.wrote(0))
         size_bytes = sink.size_bytes
-    rate = _written_rate_hz(timeline, format)
-    length = round(timeline.length_frames * rate / timeline.sample_rate_hz)
-    return Written(sha256, size_bytes, rendered, rate, length)
+    return Written(sha256, size_bytes, rendered, *_extent(timeline, format))
 
 
 class _Told:
     """Turns what writers tell into progress."""
 
-    def __init__(self, meter: ProgressMeter, report: Report, *, encodes: bool) -> None:
+    def __init__(self, meter: ProgressMeter, report: Report, stages: list[str]) -> None:
         self._meter, self._report = meter, report
         self._seconds, self._bytes = 0, 0
-        self._writing = not encodes
-        report(meter.enter("encoding" if encodes else "writing"))
+        self._writing = stages[0] == "writing"
+        self._writes = "writing" in stages
+        report(meter.enter(stages[0]))
 
     def encoded(self, seconds: float) -> None:
         """Take note of the seconds encoded so far."""
@@ -156,7 +161,7 @@ class _Told:
         megabytes = self._bytes // MEGABYTE
         if not self._writing:
             # Headers and what is written while encoding count as that.
-            if megabytes == before or self._seconds < 1:
+            if not self._writes or megabytes == before or self._seconds < 1:
                 self._report(self._meter.advance(0))
                 return
             self._writing = True
@@ -173,10 +178,12 @@ def _encoded_seconds(timeline: Timeline, format: Format) -> float:
     return 0.0
 
 
-def _written_rate_hz(timeline: Timeline, format: Format) -> int:
-    if codec := _CODECS.get(format):
-        return codec(timeline).sample_rate_hz
-    return written_rate_hz(timeline.sample_rate_hz, format)
+def _extent(timeline: Timeline, format: Format) -> tuple[int, int]:
+    """Return the sample rate in Hz of what is written, and its length at that rate."""
+    if codec_of := _CODECS.get(format):
+        codec = codec_of(timeline)
+        return codec.sample_rate_hz, samples_of(timeline, codec)
+    return timeline.sample_rate_hz, timeline.length_frames
 
 
 def _bytes_expected(timeline: Timeline, format: Format) -> int:

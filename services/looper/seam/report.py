@@ -26,6 +26,8 @@ FLUX_BANDS = 20
 FLUX_LIMIT_PERCENTILE = 99.5
 MATCHING = 0.5
 MATCH_REACH_S = 0.02
+TIED = 0.02
+"""A sustained tone matches itself period after period; of places as good, the nearer counts."""
 
 
 class Inspector:
@@ -38,7 +40,7 @@ class Inspector:
 
     def click_risk(self, cycle: Cycle) -> float:
         """Return how a bare cut would compare with the music's sharpest joints."""
-        return click(ends_of(self._reader, cycle)) / self._usual
+        return click(ends_of(self._reader, cycle)) / self._usual_at(cycle.start_frame)
 
     def inspect(self, cycle: Cycle, zone: Overlap, repeated: Stretch) -> SeamReport:
         """Measure the seam of `repeated`, the cycle as it is rendered with `zone`.
@@ -53,8 +55,9 @@ class Inspector:
         if zone.frames and zone.transition is Transition.CROSSFADE:
             edges.add(middle + zone.frames if zone.at_start else middle - zone.frames)
         near = [joined[edge - CONTEXT_FRAMES : edge + CONTEXT_FRAMES] for edge in edges]
-        sharpest = max(click(samples) for samples in near) / self._usual
-        heard = max(click(samples, masked=True) for samples in near) / self._usual
+        usual = self._usual_at(cycle.start_frame)
+        sharpest = max(click(samples) for samples in near) / usual
+        heard = max(click(samples, masked=True) for samples in near) / usual
         step_db = loudness_step_db(self._reader, cycle)
         flux = _percentile(self._changes, _change(joined, middle, rate))
         beat_ms = beat_error_ms(self._reader, cycle)
@@ -79,6 +82,15 @@ class Inspector:
             faults=tuple(faults),
         )
 
+    def _usual_at(self, start_frame: int) -> float:
+        """Return the sharpest of the music's usual joints and of what it does itself where
+        the cycle starts: a stroke that begins there is no click."""
+        total = self._reader.properties.duration_frames
+        if not CONTEXT_FRAMES <= start_frame <= total - CONTEXT_FRAMES:
+            return self._usual
+        around = (start_frame - CONTEXT_FRAMES, start_frame + CONTEXT_FRAMES)
+        return max(self._usual, click(read_span(self._reader, *around)))
+
 
 def ends_of(reader: AudioReader, cycle: Cycle) -> Samples:
     """Return the end of a cycle and its start, cut together; the seam in the middle."""
@@ -91,9 +103,13 @@ def beat_error_ms(reader: AudioReader, cycle: Cycle) -> float | None:
     """Return how much later the music after the start comes, against the end, than what
     followed the end in the source; None if nothing comparable follows or leads there."""
     rate = reader.properties.sample_rate_hz
-    near = match(reader, cycle.start_frame, cycle.period_frames, round(MATCH_REACH_S * rate))
-    if near.correlation >= MATCHING:
-        return 1000 * (near.lag_frames - cycle.period_frames) / rate
+    found = match(reader, cycle.start_frame, cycle.period_frames, round(MATCH_REACH_S * rate))
+    if found.correlation >= MATCHING:
+        reach = round(BEAT_LIMIT_MS / 1000 * rate)
+        near = match(reader, cycle.start_frame, cycle.period_frames, reach)
+        if near.correlation >= found.correlation - TIED:
+            found = near
+        return 1000 * (found.lag_frames - cycle.period_frames) / rate
     side, reach = round(2 * onsets.WINDOW_S * rate), round(onsets.SEARCH_S * rate)
     first = max(cycle.start_frame - side, reach)
     last = min(cycle.start_frame + side, reader.properties.duration_frames - cycle.period_frames)
@@ -129,8 +145,6 @@ def _take(stretch: Stretch, start_frame: int, frames: int) -> Samples:
 def _usual_changes(reader: AudioReader) -> npt.NDArray[np.float64]:
     rate, total = reader.properties.sample_rate_hz, reader.properties.duration_frames
     side = round(FLUX_S * rate)
-    if total <= 2 * side:
-        return np.zeros(1)
     places = np.random.default_rng(1).integers(side, total - side, FLUX_PLACES)
     return np.sort(
         [
@@ -143,8 +157,6 @@ def _usual_changes(reader: AudioReader) -> npt.NDArray[np.float64]:
 def _change(samples: Samples, middle: int, sample_rate_hz: int) -> float:
     """Return how much the spectrum changes at `middle`, in dB a band."""
     side = min(round(FLUX_S * sample_rate_hz), middle, len(samples) - middle)
-    if side < 8:
-        return 0.0
     window = np.hanning(side)[:, None]
     spectra = [
         np.square(np.abs(np.fft.rfft(part * window, axis=0))).sum(axis=1)

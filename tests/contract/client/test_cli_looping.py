@@ -49,6 +49,17 @@ def test_every_option_of_a_loop_reaches_the_studio(musicgen: Musicgen) -> None:
     }
 
 
+def test_what_rings_on_is_folded_where_loops_says_so(musicgen: Musicgen) -> None:
+    """The table names the option that such a cycle needs, and what it asks for arrives."""
+    first, second = musicgen("loops", "ringing").stdout.splitlines()
+    assert first.endswith("\trings into its start (--fold-tail)")
+    assert "--fold-tail" not in second
+    spec = spec_of(
+        musicgen, "loop", "ringing", "--points", "176400:1587600", "--fold-tail", "--length", "1h"
+    )
+    assert spec["fold_tail"] is True
+
+
 def test_a_loop_lasts_until_a_time_of_day(musicgen: Musicgen) -> None:
     """The length is what lies between now and when the clock shows that time."""
     before = datetime.now()
@@ -65,6 +76,8 @@ def test_a_loop_lasts_until_a_time_of_day(musicgen: Musicgen) -> None:
         ["--length", "1h", "--cycles", "3"],
         ["--cycles", "0"],
         ["--length", "1h", "--snap"],
+        ["--length", "1h", "--fold-tail"],
+        ["--length", "1h", "--points", "0:44100", "--fold-tail", "--crossfade-ms", "5"],
         ["--length", "1h", "--ending", "outro", "--fade", "3"],
         ["--length", "1h", "--ending", "bang"],
         ["--until", "25:00"],

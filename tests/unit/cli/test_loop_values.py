@@ -13,7 +13,13 @@ import pytest
 from musicgen.api.audio.v1 import audio_pb2
 from musicgen.api.looper.v1 import loop_pb2
 from musicgen.cli.loop_values import PointsFile, TimeOfDay, length_until
-from musicgen.cli.loops_found import bars_of, exact_clock, loops_to_json, note_of
+from musicgen.cli.loops_found import (
+    bars_of,
+    exact_clock,
+    loops_to_json,
+    note_of,
+    points_options,
+)
 from musicgen.client import specs
 from musicgen.errors import InvalidField, UnsupportedFormat
 
@@ -79,12 +85,23 @@ def test_cycles_in_words() -> None:
         sample_rate_hz=48_000,
         candidates=[
             kind(kind=kind.KIND_WHOLE_FILE, beats=1),
-            kind(kind=kind.KIND_TAIL, bars=1, beats=4, partial=True),
+            kind(
+                kind=kind.KIND_TAIL,
+                points=audio_pb2.LoopPoints(end_frame=9),
+                bars=1,
+                beats=4,
+                partial=True,
+            ),
         ],
     )
     whole, tail = loops_to_json(analysis)
     assert (bars_of(whole), note_of(whole)) == ("1 beat", "the whole file")
-    assert (bars_of(tail), note_of(tail)) == ("1 bar", "rings into its start, skips music")
+    assert (bars_of(tail), note_of(tail)) == (
+        "1 bar",
+        "rings into its start (--fold-tail), skips music",
+    )
+    assert points_options(whole) == "--points 0:0"
+    assert points_options(tail) == "--points 0:9 --fold-tail"
     assert (whole["tempo_bpm"], whole["seam_path"]) == (None, None)
     assert [exact_clock(at) for at in (0, 59.9996)] == ["0:00.000", "1:00.000"]
     assert exact_clock(3725.0625) == "62:05.062"

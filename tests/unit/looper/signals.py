@@ -5,13 +5,20 @@ All are float32 arrays of shape [frames, channels].
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
+
+Notes = list[list[int]]
+"""MIDI pitches that begin on each half beat; the first of them is the melody."""
 
 Signal = npt.NDArray[np.float32]
 BEATS_A_BAR = 4
 
 
+@functools.cache
 def note(midi: float, length_s: float, rate_hz: int) -> npt.NDArray[np.float64]:
     """A plucked tone with eight harmonics, faded at its end."""
     t = np.arange(round(length_s * rate_hz)) / rate_hz
@@ -24,6 +31,7 @@ def note(midi: float, length_s: float, rate_hz: int) -> npt.NDArray[np.float64]:
     return np.asarray(tone) * np.clip((length_s - t) / 0.02, 0, 1) * np.clip(t / 0.003, 0, 1)
 
 
+@functools.cache
 def drum(kind: str, rate_hz: int) -> npt.NDArray[np.float64]:
     """A kick or a hat."""
     t = np.arange(round(0.2 * rate_hz)) / rate_hz
@@ -83,6 +91,61 @@ def music(  # one argument for each thing a test varies
     return (0.8 * out / np.abs(out).max()).astype(np.float32), intro
 
 
+def composed(bars: int, seed: int, *, half_beats_a_bar: int = 8) -> Notes:
+    """Return a section: another chord in each bar, and a melody of its notes."""
+    rng = np.random.default_rng(seed)
+    # A whole tone up or down: no two neighbours have a note in common.
+    roots = 41 + (np.cumsum(rng.choice([-2, 2], bars)) % 12)
+    steps = []
+    for root in roots.tolist():
+        chord = [root, root + 7, root + 16]
+        for place in range(half_beats_a_bar):
+            melody = root + 12 + int(rng.choice([0, 4, 7, 12, 16]))
+            steps.append([melody] + (chord if place == 0 else []))
+    return steps
+
+
+def played(
+    sections: Sequence[Notes],
+    *,
+    beat_s: float = 0.5,
+    rate_hz: int = 44_100,
+    scatter_s: float = 0.0,
+    drift: float = 0.0,
+    ring_s: float = 0.0,
+    seed: int = 1,
+) -> Signal:
+    """Play sections one after the other, over a kick and hats, and end `ring_s` after that.
+
+    A player's notes come early and late by `scatter_s` (standard deviation), and no two are
+    equally loud; by the end half beats are longer by the share `drift`.
+    """
+    rng = np.random.default_rng(seed)
+    steps = [notes for section in sections for notes in section]
+    half_s = beat_s / 2 * (1 + drift * np.arange(len(steps)) / len(steps))
+    at_s = np.concatenate([[0.0], np.cumsum(half_s)])
+    out = np.zeros((round((at_s[-1] + 4) * rate_hz), 2))
+    for place, notes in enumerate(steps):
+        start = max(0, round((at_s[place] + scatter_s * rng.standard_normal()) * rate_hz))
+        gain = 1 + 10 * scatter_s * rng.standard_normal()
+        sounds = [(note(notes[0], 0.6, rate_hz), 0.25)]
+        sounds += [(note(pitch, 1.6, rate_hz), 0.15) for pitch in notes[1:]]
+        sounds.append((drum("kick" if place % 4 == 0 else "hat", rate_hz), 0.4))
+        for sound, level in sounds:
+            out[start : start + len(sound)] += gain * level * sound[:, None]
+    out = out[: round((at_s[-1] + ring_s) * rate_hz)]
+    return np.asarray(0.8 * out / np.abs(out).max(), np.float32)
+
+
+def pulses(bpm: float, length_s: float, rate_hz: int = 44_100) -> Signal:
+    """Return a hat on each beat, to the nearest frame."""
+    out = np.zeros(round((length_s + 1) * rate_hz))
+    hat = drum("hat", rate_hz)
+    for at_s in np.arange(0.5, length_s, 60 / bpm):
+        out[round(at_s * rate_hz) :][: len(hat)] += 0.5 * hat
+    return np.asarray(out[: round(length_s * rate_hz), None], np.float32)
+
+
 def looping_file(period_frames: int, seed: int = 1, bars: int = 8) -> Signal:
     """Return one cycle whose end leads to its own start."""
     signal, _ = music(period_frames, 3, seed=seed, bars=bars)
@@ -122,3 +185,16 @@ def sweep(length_s: float, rate_hz: int = 44_100) -> Signal:
     t = np.arange(round(length_s * rate_hz)) / rate_hz
     tone = 0.4 * np.sin(2 * np.pi * (80 * t + 2000 * t**2 / (2 * length_s)))
     return np.stack([tone, tone], axis=1).astype(np.float32)
+
+
+def sustained(period_frames: int, rate_hz: int = 44_100, seed: int = 1) -> Signal:
+    """Return a chord that swells and ebbs without a beat, and goes on at its start where it
+    ends: each partial has whole numbers of waves."""
+    rng = np.random.default_rng(seed)
+    turns = 2 * np.pi * np.arange(period_frames) / period_frames
+    out = np.zeros(period_frames)
+    for pitch_hz in (110.0, 165.0, 220.0, 277.0, 330.0, 440.0, 880.0):
+        waves = round(pitch_hz * period_frames / rate_hz)
+        swell = 1 + 0.8 * np.sin(int(rng.integers(1, 4)) * turns + rng.uniform(0, 6))
+        out += swell * np.sin(waves * turns + rng.uniform(0, 6)) / pitch_hz
+    return np.stack([0.5 * out / np.abs(out).max()] * 2, axis=1).astype(np.float32)

@@ -3,6 +3,8 @@ import { type ApiError, localFieldError } from '@/api/errors';
 import type { Track } from '@/gen/musicgen/api/library/v1/track_pb';
 import {
   type LoopAnalysis,
+  type LoopCandidate,
+  LoopCandidate_Kind,
   LoopSpec_Ending,
   type LoopSpecSchema,
 } from '@/gen/musicgen/api/looper/v1/loop_pb';
@@ -38,6 +40,7 @@ export function buildSpec(
         ? {}
         : { points: { startFrame: points.start, endFrame: points.end } }),
       snapPoints: draft.cycle === 'hand' && draft.snap,
+      foldTail: points?.foldTail === true,
       ending: draft.ending,
       ...(fades ? { fadeSeconds } : {}),
       skipIntro: draft.skipIntro,
@@ -91,7 +94,7 @@ function readPoints(
   analysis: LoopAnalysis | undefined,
 ): Cycle | { readonly error: ApiError } | undefined {
   if (draft.cycle === 'own') return cycleOf(track.loopPoints);
-  if (draft.cycle === 'best') return cycleOf(analysis?.candidates[0]?.points);
+  if (draft.cycle === 'best') return foundCycle(analysis?.candidates[0]);
   if (draft.cycle !== 'hand') return draft.cycle;
   const rate = track.audio?.sampleRateHz ?? 0;
   const [start, end] = [readFrame(draft.start, rate), readFrame(draft.end, rate)];
@@ -105,6 +108,13 @@ export function cycleOf(
   points: { readonly startFrame: bigint; readonly endFrame: bigint } | undefined,
 ): Cycle | undefined {
   return points && { start: points.startFrame, end: points.endFrame };
+}
+
+/** A cycle that was found, to be joined as it was heard. */
+export function foundCycle(candidate: LoopCandidate | undefined): Cycle | undefined {
+  const cycle = cycleOf(candidate?.points);
+  const rings = candidate?.kind === LoopCandidate_Kind.TAIL;
+  return cycle !== undefined && rings ? { ...cycle, foldTail: true } : cycle;
 }
 
 function wrong(field: string, message: string, remedy: string): { readonly error: ApiError } {

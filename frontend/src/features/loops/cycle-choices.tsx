@@ -2,7 +2,7 @@ import type { ApiError } from '@/api/errors';
 import type { Track } from '@/gen/musicgen/api/library/v1/track_pb';
 import type { LoopAnalysis, LoopCandidate } from '@/gen/musicgen/api/looper/v1/loop_pb';
 import { lengthWords } from '@/ui/time';
-import { cycleOf } from './build-spec';
+import { cycleOf, foundCycle } from './build-spec';
 import { ChoiceRow } from './choice-row';
 import { type ChangeDraft, type Cycle, type LoopDraft, sameCycle } from './draft';
 import { HandFields } from './hand-fields';
@@ -88,7 +88,7 @@ function Found(props: {
   candidate: LoopCandidate;
 }) {
   const { track, draft, candidate, rank } = props;
-  const cycle = cycleOf(candidate.points);
+  const cycle = foundCycle(candidate);
   if (cycle === undefined) return null;
   const rate = track.audio?.sampleRateHz ?? 0;
   const chosen = draft.cycle === 'best' ? rank === 1 : isCycle(draft.cycle, cycle);

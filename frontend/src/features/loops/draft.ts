@@ -6,6 +6,8 @@ import { LoopSpec_Ending } from '@/gen/musicgen/api/looper/v1/loop_pb';
 export interface Cycle {
   readonly start: bigint;
   readonly end: bigint;
+  /** What rings on after it is added to its start. */
+  readonly foldTail?: true;
 }
 
 /**

@@ -9,7 +9,7 @@ import {
   LoopSpec_Ending,
 } from '@/gen/musicgen/api/looper/v1/loop_pb';
 import { sampleLoopRecipe } from '@/testing/sample-loops';
-import { buildSpec, chosenCycle } from './build-spec';
+import { buildSpec, chosenCycle, foundCycle } from './build-spec';
 import { firstDraft, type LoopDraft } from './draft';
 import { noteWords, placeWords, qualityWord, sizeOf } from './loop-words';
 import { readSeam, transitionWords } from './seam-report';
@@ -65,6 +65,7 @@ describe('the spec of a loop', () => {
         source: { source: { case: 'trackId', value: 't1' } },
         extent: { case: 'lengthSeconds', value: 3_600 },
         snapPoints: false,
+        foldTail: false,
         ending: LoopSpec_Ending.CUT,
         skipIntro: false,
         format: AudioFormat.FLAC,
@@ -86,6 +87,21 @@ describe('the spec of a loop', () => {
     const best = { ...firstDraft(trackOf()), cycle: 'best' as const };
     expect(chosenCycle(trackOf(), best, undefined)).toBeUndefined();
     expect(chosenCycle(trackOf(), best, analysis)).toEqual({ start: 100n, end: 900n });
+  });
+
+  it('folds what rings on after a cycle that was found so', () => {
+    const ringing = create(LoopAnalysisSchema, {
+      candidates: [
+        { points: { startFrame: 0n, endFrame: 800n }, kind: LoopCandidate_Kind.TAIL },
+        { points: { startFrame: 0n, endFrame: 400n }, kind: LoopCandidate_Kind.REPEAT },
+      ],
+    });
+    const folds = (cycle: LoopDraft['cycle']) =>
+      buildSpec(trackOf(), { ...firstDraft(trackOf()), cycle }, ringing, NOW);
+    const [tail, repeat] = ringing.candidates.map(foundCycle);
+    expect(folds('best')).toMatchObject({ spec: { foldTail: true } });
+    expect(folds(tail ?? 'hand')).toMatchObject({ spec: { foldTail: true } });
+    expect(folds(repeat ?? 'hand')).toMatchObject({ spec: { foldTail: false } });
   });
 
   it('lasts for minutes, for a number of times, or until a time of day', () => {

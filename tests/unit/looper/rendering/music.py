@@ -12,11 +12,11 @@ from musicgen.audio.codecs import Samples
 from services.looper.rendering import layout
 from services.looper.rendering.layout import Layout
 from services.looper.rendering.sink import Sink
-from services.looper.rendering.splice import Encoding, Method
+from services.looper.rendering.splice import Encoding, Method, Rendered
 from services.looper.rendering.tagging import LoopRegion, Tags
 from services.looper.rendering.timeline import Held, Timeline
 
-Write = Callable[[Timeline, Sink, Tags, LoopRegion | None, Encoding], Method]
+Write = Callable[[Timeline, Sink, Tags, LoopRegion | None, Encoding], Rendered]
 
 TAGS = Tags((("TITLE", "Für immer"), ("ARTIST", "A.N.")))
 
@@ -73,8 +73,8 @@ def written(
 ) -> tuple[Method, bytes]:
     """Write a timeline to `path` and return how that was done, and the file."""
     with Sink(path, lambda _: None) as sink:
-        method = write(what, sink, TAGS, loop, lambda _: None)
-    return method, path.read_bytes()
+        rendered = write(what, sink, TAGS, loop, lambda _: None)
+    return rendered.method, path.read_bytes()
 
 
 def joints(where: Layout) -> list[tuple[int, int]]:

@@ -58,10 +58,10 @@ def timeline(seconds: float, *, channels: int = 2, rate_hz: int = RATE_HZ) -> Ti
 def written(path: Path, source: Timeline, loop: LoopRegion | None = None) -> Method:
     """Write a timeline; the hash and the room must be right as well."""
     with Sink(path, lambda _: None) as sink:
-        method = write_m4a(source, sink, Tags((("TITLE", "Nächte"),)), loop, lambda _: None)
+        rendered = write_m4a(source, sink, Tags((("TITLE", "Nächte"),)), loop, lambda _: None)
         assert len(sink.sha256()) == 64
     assert path.stat().st_size < m4a_bytes_at_most(source)
-    return method
+    return rendered.method
 
 
 def noise_db(read: Samples, expected: Samples) -> float:
