@@ -85,7 +85,11 @@ def bars_of(loop: dict[str, Any]) -> str:
 
 def note_of(loop: dict[str, Any]) -> str:
     """Return what one should know before choosing it."""
-    notes = {"whole_file": "the whole file", "tail": "rings into its start (--fold-tail)"}
+    notes = {
+        "own": "the track's own",
+        "whole_file": "the whole file",
+        "tail": "rings into its start (--fold-tail)",
+    }
     parts = [notes.get(loop["kind"], ""), "skips music" if loop["partial"] else ""]
     return ", ".join(part for part in parts if part)
 

@@ -12,7 +12,7 @@ from musicgen.artifacts import ArtifactStore
 from musicgen.rpc import log
 from musicgen.rpc.server import RpcServer
 from musicgen.settings import SettingsError, load
-from services.looper.cli import cli
+from services.looper.cli.commands import cli
 from services.looper.servicer import SERVICE, LooperServicer
 from services.looper.settings import Settings
 

@@ -46,6 +46,7 @@ _KINDS = {
     Kind.REPEAT: _CANDIDATE.KIND_REPEAT,
     Kind.WHOLE_FILE: _CANDIDATE.KIND_WHOLE_FILE,
     Kind.TAIL: _CANDIDATE.KIND_TAIL,
+    Kind.OWN: _CANDIDATE.KIND_OWN,
 }
 _TRANSITIONS = {
     Transition.CUT: _REPORT.TRANSITION_CUT,
@@ -75,6 +76,14 @@ def order(store: ArtifactStore, request: looper_service_pb2.RenderLoopRequest) -
     elif request.source.HasField("loop_points"):
         points_from, points_field = "source", "source.loop_points"
         cycle = _cycle(request.source.loop_points, points_field, faults)
+    if not spec.HasField("points"):
+        faults |= {
+            f"spec.{name}": "needs spec.points"
+            for name in ("snap_points", "fold_tail")
+            if getattr(spec, name)
+        }
+    elif spec.fold_tail and spec.HasField("crossfade_ms"):
+        faults["spec.fold_tail"] = "does not go with spec.crossfade_ms"
     refuse(faults)
     return Order(
         source=store.existing(request.source.artifact.key),
@@ -90,8 +99,12 @@ def order(store: ArtifactStore, request: looper_service_pb2.RenderLoopRequest) -
     )
 
 
-def wanted(spec: loop_pb2.FindLoopsSpec, faults: Faults) -> Wanted:
+def wanted(request: looper_service_pb2.FindLoopsRequest, faults: Faults) -> Wanted:
     """Translate what is looked for, and note what is wrong with it."""
+    spec, source = request.spec, request.source
+    own = None
+    if source.HasField("loop_points"):
+        own = _cycle(source.loop_points, "source.loop_points", faults)
     if not 0 <= spec.max_candidates <= MAX_CANDIDATES:
         faults["spec.max_candidates"] = f"must be 0 to {MAX_CANDIDATES}"
     shortest = spec.min_seconds if spec.HasField("min_seconds") else DEFAULT_MIN_CYCLE_S
@@ -101,7 +114,7 @@ def wanted(spec: loop_pb2.FindLoopsSpec, faults: Faults) -> Wanted:
             faults[f"spec.{name}"] = f"must be {MIN_CYCLE_S:g} to {MAX_LENGTH_S:,.0f}"
     if shortest > longest:
         faults["spec.max_seconds"] = "must be min_seconds or more"
-    return Wanted(spec.max_candidates or DEFAULT_CANDIDATES, shortest, longest)
+    return Wanted(spec.max_candidates or DEFAULT_CANDIDATES, shortest, longest, own)
 
 
 def check_claim(store: ArtifactStore, job_id: str, fence: int, faults: Faults) -> None:

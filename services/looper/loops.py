@@ -49,6 +49,7 @@ class Kind(enum.Enum):
     REPEAT = "repeat"
     WHOLE_FILE = "whole file"
     TAIL = "tail"
+    OWN = "own"
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class LooperServicer(looper_service_pb2_grpc.LooperServiceServicer):
             faults["source.artifact.key"] = "required"
         if request.job_id:
             convert.check_claim(self._store, request.job_id, request.fence, faults)
-        wanted = convert.wanted(request.spec, faults)
+        wanted = convert.wanted(request, faults)
         convert.refuse(faults)
         path = self._store.existing(request.source.artifact.key)
 

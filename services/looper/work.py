@@ -8,6 +8,7 @@ from pathlib import Path
 
 from musicgen.artifacts import ArtifactStore, StoredFile
 from musicgen.audio.codecs import AudioReader, Format, Properties
+from musicgen.errors import NoLoopFound
 from musicgen.loop_limits import MAX_SNAP_S
 from musicgen.progress import Progress, ProgressMeter, Stage
 from services.looper.analysis import finder, measure, repetition
@@ -99,9 +100,10 @@ def find_loops(
     """Return the cycles of a file, best first, and write the seam of each as
     "<prefix>/seam-<rank>.flac" if there is a store. Raises InvalidAudio, NoLoopFound."""
     with AudioReader(source) as reader:
-        listening = [Stage("listening", wanted.limit, LISTENING_MS * wanted.limit)]
-        meter = ProgressMeter(_finding(reader) + listening)
-        candidates = finder.find(reader, wanted, meter, report)
+        checking = Stage("checking", round(NEIGHBOURHOOD_S), ANALYSING_MS_PER_S * NEIGHBOURHOOD_S)
+        listening = Stage("listening", wanted.limit, LISTENING_MS * wanted.limit)
+        meter = ProgressMeter([*_finding(reader), checking, listening])
+        candidates = _candidates(reader, wanted, meter, report)
         report(meter.enter("listening"))
         inspector = Inspector(reader)
         measured, seams, previews = [], [], []
@@ -116,6 +118,25 @@ def find_loops(
                 )
             report(meter.advance())
         return Found(measured, seams, reader.properties, previews)
+
+
+def _candidates(
+    reader: AudioReader, wanted: Wanted, meter: ProgressMeter, report: Report
+) -> list[Candidate]:
+    """Return what is found, after what the source itself says, if it says something."""
+    facts, own = reader.properties, wanted.own
+    if own is None or not wanted.fits(own, facts.sample_rate_hz):
+        return finder.find(reader, wanted, meter, report)
+    own.check(facts.sample_rate_hz, facts.duration_frames, "source.loop_points")
+    try:
+        found = finder.find(reader, wanted, meter, report)
+    except NoLoopFound:
+        found = []
+    report(meter.enter("checking"))
+    first = _measured(reader, own, Kind.OWN, meter, report)
+    same = facts.sample_rate_hz // 1000
+    others = [one for one in found if abs(one.cycle.period_frames - own.period_frames) > same]
+    return [first, *others][: wanted.limit]
 
 
 def render_loop(order: Order, store: ArtifactStore, key: str, report: Report) -> Rendered:
@@ -210,11 +231,29 @@ def _given(reader: AudioReader, order: Order, report: Report) -> Candidate:
         cycle = Cycle(cycle.start_frame, cycle.start_frame + around.lag_frames)
     meter = ProgressMeter([Stage("analysing", round(NEIGHBOURHOOD_S), 1.0)])
     report(meter.enter("analysing"))
-    first = max(0, cycle.start_frame - round(NEIGHBOURHOOD_S / 2 * rate))
+    kind = Kind.OWN if order.points_from == "source" else Kind.GIVEN
+    kind = Kind.TAIL if order.fold_tail else kind
+    return _measured(reader, cycle, kind, meter, report, correlation=around.correlation)
+
+
+def _measured(
+    reader: AudioReader,
+    cycle: Cycle,
+    kind: Kind,
+    meter: ProgressMeter,
+    report: Report,
+    *,
+    correlation: float = 0.0,
+) -> Candidate:
+    """Measure a cycle that nobody had to find; `meter` is in a stage of NEIGHBOURHOOD_S steps."""
+    first = max(
+        0, cycle.start_frame - round(NEIGHBOURHOOD_S / 2 * reader.properties.sample_rate_hz)
+    )
     features = extract(reader, meter, report, first_frame=first, seconds=NEIGHBOURHOOD_S)
-    placed = Placed(cycle, float(cycle.period_frames), 0.0, around.correlation)
-    kind = Kind.TAIL if order.fold_tail else Kind.GIVEN
-    return measure.measure(reader, features, placed, kind)
+    placed = Placed(cycle, float(cycle.period_frames), 0.0, correlation)
+    candidate = measure.measure(reader, features, placed, kind)
+    # Who made the source knows.
+    return dataclasses.replace(candidate, score=1.0) if kind is Kind.OWN else candidate
 
 
 def _joined(

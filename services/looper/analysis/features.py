@@ -89,7 +89,7 @@ def extract(
     # Half a window of silence, so that the first hop is centred on frame 0.
     pending: Samples = np.zeros((window_frames // 2, facts.channels), np.float32)
     energies: list[FeatureArray] = []
-    square_sum, frames, seconds = 0.0, 0, 0
+    square_sum, frames, done_s = 0.0, 0, 0
     reader.seek(first_frame)
     while len(block := reader.read(min(BLOCK_FRAMES, expected - frames))):
         square_sum += float(np.square(block, dtype=np.float64).sum())
@@ -100,9 +100,9 @@ def extract(
         energies.append(energy)
         pending = pending[used:]
         frames += len(block)
-        done = frames // facts.sample_rate_hz
-        report(meter.advance(done - seconds))
-        seconds = done
+        newly_s = frames // facts.sample_rate_hz - done_s
+        report(meter.advance(newly_s))
+        done_s += newly_s
     if frames < expected:
         raise InvalidAudio(
             f"The audio ends after {first_frame + frames} of {facts.duration_frames} frames; it"

@@ -28,7 +28,6 @@ ALIGNED = 8
 MIN_RUN_S = 3.0
 """A shorter repetition is a figure, not a cycle of the piece."""
 
-NEARLY_BEST = 0.85
 GRID_S = 90.0
 """Music from which the tempo is read."""
 
@@ -52,11 +51,13 @@ TAIL_SCORE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which cycles are looked for: how many at most, and how long."""
+    """Which cycles are looked for: how many at most, and how long; `own` is the one that
+    the source says it has."""
 
     limit: int = 5
     min_s: float = repetition.MIN_PERIOD_S
     max_s: float = float("inf")
+    own: Cycle | None = None
 
     def fits(self, cycle: Cycle, sample_rate_hz: int) -> bool:
         """Whether a cycle is as long as wanted."""
@@ -204,7 +205,7 @@ def _ranked(passing: list[tuple[float, Repetition, Candidate]]) -> list[Candidat
     because twice a cycle is as good a cycle."""
     if not passing:
         return []
-    near = NEARLY_BEST * max(value for value, _, _ in passing)
+    near = repetition.NEARLY_BEST * max(value for value, _, _ in passing)
     passing = sorted(
         passing,
         key=lambda entry: (0, entry[1].lag_s) if entry[0] >= near else (1, -entry[0]),

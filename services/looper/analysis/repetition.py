@@ -30,6 +30,9 @@ ALIKE = 0.6
 EVIDENCE_S = 4.0
 """A repetition that holds this long counts half as much as one that holds for ever."""
 
+NEARLY_BEST = 0.85
+"""Repetitions this useful are as good as the best; of these the shortest is preferred."""
+
 NEAR_HOPS = 12
 """Lags closer than this are the same candidate."""
 
@@ -71,10 +74,8 @@ def repetitions(
     utility = np.square(mean) * span * length / (length + EVIDENCE_S / block_s)
     utility[np.arange(lags) / hops_per_s < min_period_s] = 0
     found: list[Repetition] = []
-    while len(found) < limit:
-        lag = int(utility.argmax())
-        if utility[lag] <= 0:
-            break
+    lag = _shortest_near_best(utility)
+    while len(found) < limit and utility[lag] > 0:
         found.append(
             Repetition(
                 lag / hops_per_s,
@@ -86,7 +87,15 @@ def repetitions(
             )
         )
         utility[max(0, lag - NEAR_HOPS) : lag + NEAR_HOPS + 1] = 0
+        lag = int(utility.argmax())
     return found
+
+
+def _shortest_near_best(utility: npt.NDArray[np.float64]) -> int:
+    """Return the lag that must not be missed: where a cycle is played a hundred times, each
+    of its multiples is as useful."""
+    first = int(np.argmax(utility >= NEARLY_BEST * utility.max()))
+    return first + int(utility[first : first + NEAR_HOPS].argmax())
 
 
 def _pooled(features: Features) -> tuple[FeatureArray, float]:

@@ -27,6 +27,13 @@ NEAR_FRAMES = 320
 
 REFERENCE_PLACES = 120
 
+STROKE_S = 0.01
+STROKE_RISE_DB = 6.0
+"""What begins this much louder than what it follows is a note being struck."""
+
+STROKE_SPANS = 24
+STROKE_SPAN_S = 0.5
+
 
 def surprise(samples: Samples, reach_frames: int = JOIN_FRAMES) -> float:
     """Return the largest residual within `reach_frames` of the middle of samples [frames,
@@ -70,6 +77,37 @@ def usual_clicks(reader: AudioReader) -> npt.NDArray[np.float64]:
             for at in places.tolist()
         ]
     )
+
+
+def is_stroke(samples: Samples, sample_rate_hz: int) -> bool:
+    """Whether a note is struck in the middle of samples [frames, channels]."""
+    power = np.square(samples, dtype=np.float64).mean(axis=1)
+    middle, side = len(samples) // 2, round(STROKE_S * sample_rate_hz)
+    before = power[max(0, middle - side) : middle].mean()
+    after = power[middle : middle + side].mean()
+    return bool(after > before * 10 ** (STROKE_RISE_DB / 10))
+
+
+def sharpest_stroke(reader: AudioReader) -> float:
+    """Return the click of the sharpest of the strokes found all over a track; 0 if it has
+    none."""
+    rate, total = reader.properties.sample_rate_hz, reader.properties.duration_frames
+    span, side = round(STROKE_SPAN_S * rate), round(STROKE_S * rate)
+    sharpest = 0.0
+    for start in np.linspace(CONTEXT_FRAMES, total - span - CONTEXT_FRAMES, STROKE_SPANS):
+        samples = read_span(reader, max(0, int(start)), int(start) + span)
+        steps = len(samples) // side
+        if steps < 2:
+            continue
+        level = np.square(samples[: steps * side], dtype=np.float64).reshape(steps, -1).mean(axis=1)
+        rises = np.diff(np.log10(level + 1e-9))
+        # The step in which the note begins holds its sharpest frame or the one before does.
+        place = int(start) + (int(rises.argmax()) + 1) * side
+        around = read_span(reader, place - CONTEXT_FRAMES, place + CONTEXT_FRAMES)
+        if is_stroke(around, rate):
+            breaks = _breaks(around, side)
+            sharpest = max([sharpest, *(one.near for one in breaks)])
+    return sharpest
 
 
 @dataclass(frozen=True, slots=True)

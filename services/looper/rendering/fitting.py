@@ -15,7 +15,8 @@ import soxr
 
 from musicgen.audio.codecs import BLOCK_FRAMES, Samples
 from services.looper.rendering.layout import Layout
-from services.looper.rendering.timeline import Stretch, Timeline
+from services.looper.rendering.timeline import Timeline
+from services.looper.stretches import Stretch
 
 FILL = 2048
 """Samples after which a resampler no longer hears that it was started."""

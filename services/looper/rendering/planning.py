@@ -11,8 +11,9 @@ from musicgen.errors import InvalidField
 from musicgen.loop_limits import MAX_LENGTH_S
 from services.looper.loops import Cycle
 from services.looper.rendering.tagging import LoopRegion
-from services.looper.rendering.timeline import Joined, Span, Stretch, Timeline
+from services.looper.rendering.timeline import Timeline
 from services.looper.seam.transition import Overlap, lead, looped
+from services.looper.stretches import Joined, Span, Stretch
 
 CUT_FADE_S = 0.005
 OUTRO_FADE_S = 3.0

@@ -37,7 +37,7 @@ def choose(
         zones = [tail(cycle, facts.duration_frames, facts.sample_rate_hz)]
     else:
         zones = [crossfaded(milliseconds) for milliseconds in CROSSFADES_MS]
-        if kind is Kind.WHOLE_FILE or _is_copied(reader, cycle):
+        if kind in {Kind.WHOLE_FILE, Kind.OWN} or _is_copied(reader, cycle):
             zones.insert(0, cut(cycle))
     tried = []
     for zone in dict.fromkeys(zones):

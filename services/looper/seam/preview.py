@@ -8,7 +8,7 @@ import numpy as np
 
 from musicgen.artifacts import ArtifactStore, StoredFile
 from musicgen.audio.codecs import AudioReader, AudioWriter, Format, Samples
-from services.looper.rendering.timeline import Stretch
+from services.looper.stretches import Stretch
 
 SIDE_S = 3.0
 FADE_S = 0.02

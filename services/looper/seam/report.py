@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,11 +14,13 @@ from services.looper.analysis.measure import loudness_limit_db, loudness_step_db
 from services.looper.analysis.surprise import (
     CONTEXT_FRAMES,
     click,
+    is_stroke,
+    sharpest_stroke,
     usual_clicks,
 )
 from services.looper.loops import Cycle, SeamReport, Transition
-from services.looper.rendering.timeline import Stretch
 from services.looper.seam.transition import Overlap
+from services.looper.stretches import Stretch
 
 CLICK_LIMIT = 1.5
 BEAT_LIMIT_MS = 12.0
@@ -40,7 +44,8 @@ class Inspector:
 
     def click_risk(self, cycle: Cycle) -> float:
         """Return how a bare cut would compare with the music's sharpest joints."""
-        return click(ends_of(self._reader, cycle)) / self._usual_at(cycle.start_frame)
+        ends = ends_of(self._reader, cycle)
+        return click(ends) / self._usual_at(cycle, ends)
 
     def inspect(self, cycle: Cycle, zone: Overlap, repeated: Stretch) -> SeamReport:
         """Measure the seam of `repeated`, the cycle as it is rendered with `zone`.
@@ -55,7 +60,7 @@ class Inspector:
         if zone.frames and zone.transition is Transition.CROSSFADE:
             edges.add(middle + zone.frames if zone.at_start else middle - zone.frames)
         near = [joined[edge - CONTEXT_FRAMES : edge + CONTEXT_FRAMES] for edge in edges]
-        usual = self._usual_at(cycle.start_frame)
+        usual = self._usual_at(cycle, joined[middle - CONTEXT_FRAMES : middle + CONTEXT_FRAMES])
         sharpest = max(click(samples) for samples in near) / usual
         heard = max(click(samples, masked=True) for samples in near) / usual
         step_db = loudness_step_db(self._reader, cycle)
@@ -82,14 +87,21 @@ class Inspector:
             faults=tuple(faults),
         )
 
-    def _usual_at(self, start_frame: int) -> float:
+    @functools.cached_property
+    def _stroke(self) -> float:
+        return sharpest_stroke(self._reader)
+
+    def _usual_at(self, cycle: Cycle, joined: Samples) -> float:
         """Return the sharpest of the music's usual joints and of what it does itself where
-        the cycle starts: a stroke that begins there is no click."""
-        total = self._reader.properties.duration_frames
-        if not CONTEXT_FRAMES <= start_frame <= total - CONTEXT_FRAMES:
-            return self._usual
-        around = (start_frame - CONTEXT_FRAMES, start_frame + CONTEXT_FRAMES)
-        return max(self._usual, click(read_span(self._reader, *around)))
+        the cycle starts: a stroke that begins there is no click. At the start of a file,
+        where nothing leads to it, that is what the music's other strokes do."""
+        total, start = self._reader.properties.duration_frames, cycle.start_frame
+        if CONTEXT_FRAMES <= start <= total - CONTEXT_FRAMES:
+            around = (start - CONTEXT_FRAMES, start + CONTEXT_FRAMES)
+            return max(self._usual, click(read_span(self._reader, *around)))
+        if is_stroke(joined, self._reader.properties.sample_rate_hz):
+            return max(self._usual, self._stroke)
+        return self._usual
 
 
 def ends_of(reader: AudioReader, cycle: Cycle) -> Samples:

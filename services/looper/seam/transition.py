@@ -12,7 +12,7 @@ import numpy as np
 from musicgen.audio.codecs import AudioReader, Samples
 from services.looper.analysis.alignment import correlate, read_span
 from services.looper.loops import Cycle, Transition
-from services.looper.rendering.timeline import Held, Joined, Span, Stretch
+from services.looper.stretches import Held, Joined, Span, Stretch
 
 LONGEST_TAIL_S = 12.0
 TAIL_FADE_SHARE = 0.25

@@ -80,15 +80,23 @@ def render_request(
 
 
 def find_request(
-    *, key: str = SOURCE_KEY, fence: int = 0, **spec: Any
+    *,
+    key: str = SOURCE_KEY,
+    fence: int = 0,
+    own: audio_pb2.LoopPoints | None = None,
+    **spec: Any,
 ) -> looper_service_pb2.FindLoopsRequest:
-    """Ask for the loops of the music: for a job if there is a fence."""
-    return looper_service_pb2.FindLoopsRequest(
+    """Ask for the loops of the music: for a job if there is a fence; `own` are the points
+    that it has already."""
+    request = looper_service_pb2.FindLoopsRequest(
         job_id="j1" if fence else "",
         fence=fence,
         spec=loop_pb2.FindLoopsSpec(**spec),
         source=_source(key),
     )
+    if own:
+        request.source.loop_points.CopyFrom(own)
+    return request
 
 
 def _source(key: str) -> audio_pb2.ProducedTrack:

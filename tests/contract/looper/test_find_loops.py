@@ -21,6 +21,7 @@ from tests.contract.looper.calls import (
     failure,
     find,
     find_request,
+    points,
     stages_of,
 )
 from tests.unit.looper import signals
@@ -148,6 +149,31 @@ async def test_a_single_cycle_is_told_from_a_repeat(looper: Looper) -> None:
     middle, end = len(heard) // 2, found.points.end_frame
     folded = music[: RATE_HZ // 2] + music[end : end + RATE_HZ // 2]
     np.testing.assert_allclose(heard[middle:][: RATE_HZ // 2], folded, atol=2.0**-14)
+
+
+async def test_the_sources_own_points_come_first(looper: Looper) -> None:
+    """As they are, before what is found; alone where nothing is or only the same."""
+    noise = looper.add("own", signals.noise(12))
+    (found,) = (await find(looper, key=noise, own=points(44_100, 400_003))).analysis.candidates
+    assert (found.kind, found.score) == (Candidate.KIND_OWN, 1.0)
+    assert (found.points.start_frame, found.points.end_frame) == (44_100, 400_003)
+    candidates = (await find(looper, own=points(0, 2 * PERIOD), fence=2)).analysis.candidates
+    assert [one.kind for one in candidates] == [Candidate.KIND_OWN, Candidate.KIND_REPEAT]
+    assert [one.points.end_frame - one.points.start_frame for one in candidates] == [
+        2 * PERIOD,
+        PERIOD,
+    ]
+    assert all(one.HasField("seam") for one in candidates)
+
+
+async def test_own_points_can_be_too_short_or_outside(looper: Looper) -> None:
+    """They are left out as not wanted, or refused as no points of this file."""
+    wanted = {"own": points(0, 2 * PERIOD), "max_seconds": 9.0}
+    (found,) = (await find(looper, **wanted)).analysis.candidates
+    assert found.kind == Candidate.KIND_REPEAT
+    error = await failure(looper.stub.FindLoops(find_request(own=points(0, 4 * PERIOD))))
+    assert error.reason == "INVALID_FIELD"
+    assert list(error.fields) == ["source.loop_points"]
 
 
 async def test_music_without_a_loop_tells_the_nearest_miss(looper: Looper) -> None:

@@ -133,7 +133,7 @@ async def test_points_given_go_before_the_sources_own(looper: Looper) -> None:
     request.source.loop_points.CopyFrom(own)
     _, result = await events(looper.stub.RenderLoop(request))
     assert result.candidate.points == own
-    assert result.candidate.kind == loop_pb2.LoopCandidate.KIND_UNSPECIFIED
+    assert result.candidate.kind == loop_pb2.LoopCandidate.KIND_OWN
     assert result.track.recipe["points"]["from"] == "source"
     assert result.seam.crossfade_ms == 0
     request.fence = 2

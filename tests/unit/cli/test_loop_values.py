@@ -84,6 +84,7 @@ def test_cycles_in_words() -> None:
     analysis = loop_pb2.LoopAnalysis(
         sample_rate_hz=48_000,
         candidates=[
+            kind(kind=kind.KIND_OWN),
             kind(kind=kind.KIND_WHOLE_FILE, beats=1),
             kind(
                 kind=kind.KIND_TAIL,
@@ -94,7 +95,8 @@ def test_cycles_in_words() -> None:
             ),
         ],
     )
-    whole, tail = loops_to_json(analysis)
+    own, whole, tail = loops_to_json(analysis)
+    assert (bars_of(own), note_of(own)) == ("", "the track's own")
     assert (bars_of(whole), note_of(whole)) == ("1 beat", "the whole file")
     assert (bars_of(tail), note_of(tail)) == (
         "1 bar",

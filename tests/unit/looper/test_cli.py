@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,7 @@ import soundfile
 from click.testing import CliRunner, Result
 
 from musicgen.audio.codecs import Format, probe
-from services.looper.cli import cli
+from services.looper.cli.commands import cli
 from tests.unit.looper import signals
 from tests.unit.looper.files import read, write
 
@@ -87,8 +91,8 @@ def test_find_writes_the_cycle_as_it_repeats(song: Path, tmp_path: Path) -> None
     folder = tmp_path / "made" / "cycles"
     (answer,) = answers("--cycles-dir", folder, song)
     start, end, _ = answer["top"][0]
-    assert answer["cycle"] == str(folder / "song.wav")
-    assert np.array_equal(read(folder / "song.wav"), read(song)[start:end])
+    assert answer["cycle"] == str(folder / "song.flac.cycle.wav")
+    assert np.array_equal(read(folder / "song.flac.cycle.wav"), read(song)[start:end])
 
 
 def test_lengths_narrow_the_search(song: Path) -> None:
@@ -267,3 +271,51 @@ def test_help_shows_examples() -> None:
         result = run(command, "--help")
         assert result.exit_code == 0
         assert f"python -m services.looper {command} song.flac" in result.stdout
+
+
+def test_a_cycle_is_never_written_over_another_file(song: Path, tmp_path: Path) -> None:
+    """Neither over its source nor over the cycle of a file of the same name."""
+    first, second = tmp_path / "a" / "x.wav", tmp_path / "b" / "x.wav"
+    for path in (first, second, tmp_path / "a" / "x.wav.cycle.wav"):
+        path.parent.mkdir(exist_ok=True)
+        write(path, read(song))
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.wav")}
+    for files, why in (
+        ((first, second), "same name"),
+        ((first, tmp_path / "a" / "x.wav.cycle.wav"), "over its source"),
+    ):
+        result = run("find", *files, "--cycles-dir", tmp_path / "a")
+        assert result.exit_code == 1
+        assert why in result.stderr
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.wav")} == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
+@pytest.mark.parametrize("format", [Format.WAV, Format.MP3, Format.OGG])
+def test_a_render_that_is_stopped_leaves_nothing(
+    song: Path, tmp_path: Path, format: Format, number: signal.Signals
+) -> None:
+    """Neither a file nor a part of one; the exit code is that of the signal."""
+    out = tmp_path / f"out.{format.extension}"
+    asked = ["render", song, "--start", "0", "--end", str(PERIOD), "--length", "10h", "--out", out]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "services.looper", *map(str, asked)], stderr=subprocess.PIPE
+    )
+    try:
+        while process.poll() is None and not list(tmp_path.glob(".out*")):
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, told = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 128 + number
+    assert told.decode().splitlines() == ["Stopped; nothing was written."]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--snap", "--fold-tail"])
+def test_what_moves_points_needs_points(song: Path, tmp_path: Path, option: str) -> None:
+    """And says so."""
+    result = run("render", song, option, "--length", "60", "--out", tmp_path / "a.wav")
+    assert result.exit_code == 1
+    assert f"{option} needs --start and --end" in result.stderr

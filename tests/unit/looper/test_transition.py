@@ -7,7 +7,6 @@ import pytest
 
 from musicgen.audio.codecs import AudioReader
 from services.looper.loops import Cycle, Transition
-from services.looper.rendering.timeline import Stretch
 from services.looper.seam.transition import (
     LONGEST_TAIL_S,
     Overlap,
@@ -19,6 +18,7 @@ from services.looper.seam.transition import (
     looped,
     tail,
 )
+from services.looper.stretches import Stretch
 from tests.unit.looper import signals
 from tests.unit.looper.files import write
 

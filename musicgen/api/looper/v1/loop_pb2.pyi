@@ -73,7 +73,7 @@ class LoopSpec(_message.Message):
     cycles: _builtins.int
     """How often the cycle is heard, 1 to 100,000, and ten hours in all at most."""
     snap_points: _builtins.bool
-    """Move the end of given points, by 50 ms at most, to where the music meets best."""
+    """Needs `points`. Move their end, by 50 ms at most, to where the music meets best."""
     crossfade_ms: _builtins.float
     """Length of the crossfade at the seam in milliseconds, 0 (a bare cut) to 500; absent:
     the shortest of those that measure clean.
@@ -87,7 +87,9 @@ class LoopSpec(_message.Message):
     fade_seconds: _builtins.float
     """Length of ENDING_FADE in seconds, 0.01 to 60; absent: 5."""
     fold_tail: _builtins.bool
-    """Add what rings on after the given points to the start, as for a KIND_TAIL candidate."""
+    """Add what rings on after the given points to the start, as for a KIND_TAIL candidate.
+    Needs `points`, and does not go with `crossfade_ms`.
+    """
     @_builtins.property
     def source(self) -> _audio_pb2.AudioRef:
         """The audio to loop."""
@@ -193,6 +195,8 @@ class LoopCandidate(_message.Message):
         """The source is one cycle already."""
         KIND_TAIL: LoopCandidate._Kind.ValueType  # 3
         """The source plays the cycle once and rings out; the ringing is folded back."""
+        KIND_OWN: LoopCandidate._Kind.ValueType  # 4
+        """The source itself says that it loops there; listed first."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
         """How a cycle repeats."""
@@ -205,6 +209,8 @@ class LoopCandidate(_message.Message):
     """The source is one cycle already."""
     KIND_TAIL: LoopCandidate.Kind.ValueType  # 3
     """The source plays the cycle once and rings out; the ringing is folded back."""
+    KIND_OWN: LoopCandidate.Kind.ValueType  # 4
+    """The source itself says that it loops there; listed first."""
 
     POINTS_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
@@ -225,6 +231,7 @@ class LoopCandidate(_message.Message):
     """How well it would repeat, 0 to 1. KIND_REPEAT and given points: the better of
     `likeness_before` and `likeness_after`, since a cycle may begin where its music does and
     end where something else follows. KIND_WHOLE_FILE, KIND_TAIL: how sure that is.
+    KIND_OWN: 1.
     """
     likeness_before: _builtins.float
     """Likeness of harmony, timbre and onsets in the seconds before the start and before the

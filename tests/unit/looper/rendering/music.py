@@ -14,7 +14,8 @@ from services.looper.rendering.layout import Layout
 from services.looper.rendering.sink import Sink
 from services.looper.rendering.splice import Encoding, Method, Rendered
 from services.looper.rendering.tagging import LoopRegion, Tags
-from services.looper.rendering.timeline import Held, Timeline
+from services.looper.rendering.timeline import Timeline
+from services.looper.stretches import Held
 
 Write = Callable[[Timeline, Sink, Tags, LoopRegion | None, Encoding], Rendered]
 

@@ -20,7 +20,8 @@ from services.looper.rendering.flac_plan import plan_of
 from services.looper.rendering.pcm import to_pcm
 from services.looper.rendering.sink import Sink
 from services.looper.rendering.tagging import LoopRegion, Tags
-from services.looper.rendering.timeline import Span, Timeline
+from services.looper.rendering.timeline import Timeline
+from services.looper.stretches import Span
 from tests.unit.looper.rendering.timelines import noise, pcm_of, timeline, write
 
 pytestmark = pytest.mark.unit

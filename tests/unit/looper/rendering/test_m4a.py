@@ -15,7 +15,8 @@ from services.looper.rendering.m4a import m4a_bytes_at_most, m4a_codec, write_m4
 from services.looper.rendering.sink import Sink
 from services.looper.rendering.splice import Method
 from services.looper.rendering.tagging import LoopRegion, Tags
-from services.looper.rendering.timeline import Held, Timeline
+from services.looper.rendering.timeline import Timeline
+from services.looper.stretches import Held
 
 pytestmark = pytest.mark.unit
 

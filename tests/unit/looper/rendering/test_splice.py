@@ -12,7 +12,8 @@ from musicgen.errors import Cancelled
 from services.looper.rendering.frames import FrameStore, Run
 from services.looper.rendering.layout import Codec, Layout, lay_out, samples_of
 from services.looper.rendering.splice import Body, Encode, encoded_seconds, splice
-from services.looper.rendering.timeline import Held, Timeline
+from services.looper.rendering.timeline import Timeline
+from services.looper.stretches import Held
 from tests.unit.looper.rendering.music import shorten_units
 
 pytestmark = pytest.mark.unit

@@ -7,7 +7,8 @@ import pytest
 
 from musicgen.audio.codecs import BLOCK_FRAMES, AudioReader
 from musicgen.errors import InvalidAudio
-from services.looper.rendering.timeline import Held, Joined, Span, Stretch, Timeline
+from services.looper.rendering.timeline import Timeline
+from services.looper.stretches import Held, Joined, Span, Stretch
 from tests.unit.looper.rendering.timelines import noise, timeline, write
 from tests.unit.looper.signals import Signal
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from musicgen.audio.codecs import AudioWriter, Format
-from services.looper.rendering.timeline import Held, Stretch, Timeline
+from services.looper.rendering.timeline import Timeline
+from services.looper.stretches import Held, Stretch
 from tests.unit.looper.signals import Signal
 
 

@@ -10,25 +10,20 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
-import rich.progress
-import rich.table
 import soundfile
-from rich.console import Console
 
-from musicgen.artifacts import publish
-from musicgen.audio.codecs import AudioReader, Format
+from musicgen.audio.codecs import Format
 from musicgen.cli.loop_values import TimeOfDay, length_until
 from musicgen.cli.values import Length
-from musicgen.errors import InvalidField, NoLoopFound, StudioError, UnsupportedFormat
+from musicgen.errors import InvalidField, StudioError, UnsupportedFormat
 from musicgen.loop_limits import (
     DEFAULT_CANDIDATES,
     DEFAULT_FADE_S,
@@ -41,15 +36,14 @@ from musicgen.loop_limits import (
     MIN_CYCLE_S,
     MIN_FADE_S,
 )
-from musicgen.progress import Progress
-from services.looper import points, recipe
 from services.looper.analysis.finder import Wanted
-from services.looper.loops import Cycle, Kind, Report
-from services.looper.rendering import render as rendering
+from services.looper.cli import local_files
+from services.looper.cli.output import bar, fail, print_found, print_rendered
+from services.looper.cli.stopping import stoppable
+from services.looper.loops import Cycle
 from services.looper.rendering.planning import Ending, Shape
 from services.looper.rendering.tagging import Tags
-from services.looper.seam.transition import looped
-from services.looper.work import Order, find_loops, prepare, rising
+from services.looper.work import Order
 
 _LEAST_LENGTH_S = 1.0
 """Shorter than what jobs take: here it is a tool among others."""
@@ -63,7 +57,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except StudioError as error:
-            _fail(error, as_json=False)
+            fail(error, as_json=False)
 
 
 @click.group(cls=_Commands, epilog="Without a command: serves, as the settings in MUSICGEN_* say.")
@@ -114,14 +108,13 @@ def find(
         DEFAULT_MIN_CYCLE_S if min_length is None else max(MIN_CYCLE_S, min_length),
         MAX_LENGTH_S if max_length is None else max_length,
     )
-    if cycles_dir:
-        _make_folder(cycles_dir)
+    cycle_files = _cycle_files(cycles_dir, files) if cycles_dir else {}
     answers = []
     for file in files:
-        with _bar(file.name) as report:
-            answers.append(_answer(file, wanted, cycles_dir, report))
+        with bar(file.name) as shown, stoppable(shown) as report:
+            answers.append(local_files.answer(file, wanted, cycle_files.get(file), report))
         if not as_json:
-            _print_found(answers[-1])
+            print_found(answers[-1])
     if as_json:
         click.echo(json.dumps(answers, indent=2, ensure_ascii=False))
     sys.exit(1 if any("error" in answer for answer in answers) else 0)
@@ -167,10 +160,10 @@ def render(file: Path, *, out: Path, as_json: bool, force: bool, **asked: Any) -
                 fields={"out": "exists"},
             )  # fmt: skip
         started_s = time.monotonic()
-        with _bar(out.name) as report:
-            facts = _render(order, out, report)
+        with bar(out.name) as shown, stoppable(shown) as report:
+            facts = local_files.render(order, out, report)
     except StudioError as error:
-        _fail(error, as_json=as_json)
+        fail(error, as_json=as_json)
     except OSError as error:
         click.echo(f"Error: {out} can't be written ({error.strerror}).", err=True)
         sys.exit(1)
@@ -178,54 +171,30 @@ def render(file: Path, *, out: Path, as_json: bool, force: bool, **asked: Any) -
     if as_json:
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
     else:
-        _print_rendered(out, facts)
+        print_rendered(out, facts)
 
 
-def _make_folder(folder: Path) -> None:
+def _cycle_files(folder: Path, files: Sequence[Path]) -> dict[Path, Path]:
+    """Return where the cycle of each file goes, in a folder that is there. Raises InvalidField
+    if one would be written over another or over a source."""
+    targets = {file: folder / f"{file.name}.cycle.wav" for file in files}
+    if len(set(targets.values())) < len(targets):
+        raise _bad_folder("Two of the files have the same name.", "Search them one by one.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InvalidField(
-            f"The folder {folder} can't be made ({error.strerror}).",
-            remedy="Choose another folder.",
-            fields={"cycles-dir": "must be a folder, or a place for one"},
+        raise _bad_folder(
+            f"The folder {folder} can't be made ({error.strerror}).", "Choose another folder."
         ) from error
+    sources = {file.resolve() for file in files}
+    if any(target.resolve() in sources for target in targets.values()):
+        raise _bad_folder("A cycle would be written over its source.", "Choose another folder.")
+    return targets
 
 
-def _answer(file: Path, wanted: Wanted, cycles_dir: Path | None, report: Report) -> dict[str, Any]:
-    answer: dict[str, Any] = {"track": file.stem, "file": str(file), "found": False, "top": []}
-    try:
-        found = find_loops(file, wanted, report)
-    except NoLoopFound as error:
-        return answer | {"why": error.message, "near_miss": dict(error.metadata)}
-    except StudioError as error:
-        return answer | {
-            "error": {"reason": error.reason, "message": error.message, "remedy": error.remedy}
-        }
-    best = found.candidates[0]
-    answer |= {
-        "found": True,
-        "sample_rate_hz": found.properties.sample_rate_hz,
-        "top": [
-            [one.cycle.start_frame, one.cycle.end_frame, round(one.score, 4)]
-            for one in found.candidates
-        ],
-        "loops": [points.as_json(candidate) for candidate in found.candidates],
-    }
-    answer["seam"] = recipe.seam_facts(found.seams[0].report)
-    if cycles_dir:
-        path = cycles_dir / f"{file.stem}.wav"
-        facts = found.properties
-        with (
-            AudioReader(file) as reader,
-            soundfile.SoundFile(
-                path, "w", facts.sample_rate_hz, facts.channels, "FLOAT", format="WAV"
-            ) as cycle,
-        ):
-            for block in looped(reader, best.cycle, found.seams[0].zone).blocks():
-                cycle.write(block)
-        answer["cycle"] = str(path)
-    return answer
+def _bad_folder(message: str, remedy: str) -> InvalidField:
+    fields = {"cycles-dir": "must be a folder for one file of each name"}
+    return InvalidField(message, remedy=remedy, fields=fields)
 
 
 def _order(file: Path, out: Path, **asked: Any) -> Order:
@@ -238,6 +207,17 @@ def _order(file: Path, out: Path, **asked: Any) -> Order:
     if (asked["start"] is None) != (asked["end"] is None):
         raise InvalidField(
             "--start and --end belong together.", fields={"end": "required with --start"}
+        )
+    for option in ("snap", "fold_tail"):
+        if asked[option] and asked["start"] is None:
+            name = option.replace("_", "-")
+            raise InvalidField(
+                f"--{name} needs --start and --end.", fields={name: "needs start and end"}
+            )
+    if asked["fold_tail"] and asked["crossfade_ms"] is not None:
+        raise InvalidField(
+            "--fold-tail does not go with --crossfade-ms.",
+            fields={"fold-tail": "does not go with crossfade-ms"},
         )
     length_s = asked["length_s"]
     if asked["until"]:
@@ -278,108 +258,3 @@ def _tags(file: Path) -> Tags:
     with contextlib.suppress(soundfile.LibsndfileError), soundfile.SoundFile(file) as source:
         return Tags(tuple((name.upper(), text) for name, text in source.copy_metadata().items()))
     return Tags()
-
-
-def _render(order: Order, out: Path, report: Report) -> dict[str, Any]:
-    report = rising(report)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.part")
-    with AudioReader(order.source) as reader:
-        prepared = prepare(order, reader, report)
-        rendering.check_space(prepared.timeline, order.format, out.parent)
-        try:
-            written = rendering.render(
-                prepared.timeline, order.format, temporary, order.tags,
-                meter=prepared.meter, report=report,
-            )  # fmt: skip
-            publish(temporary, out)
-        finally:
-            temporary.unlink(missing_ok=True)
-    region = written.rendered.loop
-    return {
-        "file": str(out),
-        "size_bytes": written.size_bytes,
-        "sha256": written.sha256,
-        "sample_rate_hz": written.sample_rate_hz,
-        "length_frames": written.length_frames,
-        "method": written.rendered.method,
-        "loop_region": [region.start_frame, region.end_frame] if region else None,
-        "whole_cycles": prepared.timeline.whole_cycles,
-        "loop": points.as_json(prepared.candidate),
-        "seam": recipe.seam_facts(prepared.seam.report),
-    }
-
-
-@contextlib.contextmanager
-def _bar(label: str) -> Iterator[Report]:
-    """A progress bar on a terminal's standard error; nothing elsewhere."""
-    console = Console(stderr=True)
-    columns = (
-        rich.progress.TextColumn("{task.description}"),
-        rich.progress.BarColumn(),
-        rich.progress.TaskProgressColumn(),
-        rich.progress.TextColumn("{task.fields[doing]}"),
-    )
-    with rich.progress.Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task(label, total=1.0, doing="")
-
-        def report(progress: Progress) -> None:
-            left = "" if progress.eta_s is None else f", {progress.eta_s:.0f} s left"
-            doing = f"{progress.stage} {progress.detail}{left}"
-            bar.update(task, completed=progress.fraction, doing=doing)
-
-        yield report
-
-
-def _print_found(answer: dict[str, Any]) -> None:
-    console = Console(highlight=False)
-    if "error" in answer:
-        console.print(f"{answer['file']}: {answer['error']['message']}", markup=False)
-        return
-    if not answer["found"]:
-        console.print(f"{answer['file']}: no loop. {answer['why']}", markup=False)
-        return
-    table = rich.table.Table(title=answer["file"], title_justify="left", box=None)
-    for name in ("", "start", "end", "length", "bars", "score", "timing", "note"):
-        table.add_column(name, justify="left" if name == "note" else "right")
-    for rank, loop in enumerate(answer["loops"], 1):
-        rate = answer["sample_rate_hz"]
-        notes = [] if loop["kind"] == Kind.REPEAT.value else [loop["kind"]]
-        notes += ["skips music"] if loop["partial"] else []
-        table.add_row(
-            str(rank), str(loop["start_frame"]), str(loop["end_frame"]),
-            f"{(loop['end_frame'] - loop['start_frame']) / rate:.3f} s",
-            str(loop["bars"] or ""), f"{loop['score']:.2f}",
-            f"±{loop['timing_spread_ms']:.0f} ms", ", ".join(notes),
-        )  # fmt: skip
-    console.print(table)
-    console.print(f"  seam: {_seam_words(answer['seam'])}", markup=False)
-
-
-def _print_rendered(out: Path, facts: dict[str, Any]) -> None:
-    seconds = facts["length_frames"] / facts["sample_rate_hz"]
-    click.echo(
-        f"{out}: {recipe.human_length(seconds)}, {facts['size_bytes'] / 1e6:,.1f} MB, "
-        f"{facts['method']} in {facts['seconds_taken']:.1f} s; "
-        f"seam: {_seam_words(facts['seam'])}"
-    )
-
-
-def _seam_words(seam: dict[str, Any]) -> str:
-    how = seam["transition"]
-    if how != "cut":
-        how += f" of {seam['crossfade_ms']:.0f} ms"
-    return f"{how}, clean" if seam["clean"] else f"{how}; {'; '.join(seam['faults'])}"
-
-
-def _fail(error: StudioError, *, as_json: bool) -> NoReturn:
-    if as_json:
-        fault = {"reason": error.reason, "message": error.message, "remedy": error.remedy}
-        click.echo(json.dumps({"error": fault, "fields": dict(error.fields)}, indent=2))
-    else:
-        click.echo(
-            f"Error: {error.message}" + (f"\n{error.remedy}" if error.remedy else ""), err=True
-        )
-    sys.exit(1)

@@ -1,0 +1,1 @@
+"""The looper on a command line, without services."""
