@@ -70,7 +70,7 @@ class InvalidField(InvalidRequest):
     """Some fields are missing, out of range or of the wrong form."""
 
     reason = "INVALID_FIELD"
-    default_remedy = "Correct the fields named and send the request again."
+    default_remedy = "Correct what is named and ask again."
 
 
 class MalformedMessage(InvalidRequest):
@@ -97,7 +97,7 @@ class InvalidAudio(InvalidRequest):
     """The audio can't be read."""
 
     reason = "INVALID_AUDIO"
-    default_remedy = "Use a WAV, FLAC, MP3 or OGG file that plays elsewhere."
+    default_remedy = "Use a WAV, FLAC, MP3, Opus, OGG or M4A file that plays elsewhere."
 
 
 class UnsupportedFormat(InvalidRequest):

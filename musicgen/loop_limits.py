@@ -18,3 +18,10 @@ MAX_CANDIDATES, DEFAULT_CANDIDATES = 8, 5
 
 MIN_CYCLE_S, DEFAULT_MIN_CYCLE_S = 0.5, 2.0
 """A shorter cycle is a buzz, not a loop; the shortest that is looked for unless told."""
+
+
+def shortest_wanted_s(max_s: float | None) -> float:
+    """Return the shortest cycle that is looked for where none is told: whoever asks for short
+    ones only does not mean "none"."""
+    short = max_s is not None and max_s < DEFAULT_MIN_CYCLE_S
+    return MIN_CYCLE_S if short else DEFAULT_MIN_CYCLE_S

@@ -64,9 +64,9 @@ class _Process:
             start_new_session=True,  # a Ctrl-C is for whoever runs it
         )
         assert self._process.stdin is not None  # noqa: S101 - both are pipes
-        assert self._process.stdout is not None  # noqa: S101
+        assert self._process.stdout is not None  # noqa: S101 - as above
         self._in: BinaryIO = self._process.stdin  # type: ignore[assignment]  # of bytes
-        self._out: BinaryIO = self._process.stdout  # type: ignore[assignment]
+        self._out: BinaryIO = self._process.stdout  # type: ignore[assignment]  # of bytes
         try:
             self.header: dict[str, Any] = json.loads(self._answer(HEADER))
         except BaseException:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,11 @@ _FORMATS = {
 _OGG_FORMATS = {"OPUS": Format.OPUS, "VORBIS": Format.OGG}
 
 _FINER_THAN_16_BITS = frozenset({"PCM_24", "PCM_32", "FLOAT", "DOUBLE"})
+
+_UNBOUNDED = frozenset({"FLOAT", "DOUBLE"})
+_MOST = 1e3
+"""60 dB over full scale: a float file may well hold more than 1, but such a value is no sound
+any more, and encoders crash at worse."""
 
 _PREROLL_FRAMES = 8_192
 """libsndfile gives other samples than it should for up to this long after a seek in these:
@@ -158,7 +164,7 @@ class _Sndfile:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._file = _ReadOnwards(path)
+            self._file = _ReadOnwards(os.fsencode(path))  # a name need not be UTF-8
         except (soundfile.LibsndfileError, OSError) as error:
             raise InvalidAudio(f"The audio can't be read ({_cause(error)}).") from error
         subtype = self._file.subtype
@@ -172,6 +178,7 @@ class _Sndfile:
         self.duration_frames: int = self._file.frames
         self.bits = 24 if subtype in _FINER_THAN_16_BITS else 16
         self._preroll_frames = _PREROLL_FRAMES if subtype in _LEANING else 0
+        self._unbounded = subtype in _UNBOUNDED
 
     def seek(self, frame: int) -> None:
         before = max(0, frame - self._preroll_frames)
@@ -181,7 +188,15 @@ class _Sndfile:
 
     def read(self, frames: int) -> Samples:
         with _broken_is_invalid():
-            return self._file.read(frames, dtype="float32", always_2d=True)  # type: ignore[no-any-return]  # soundfile is untyped
+            block: Samples = self._file.read(frames, dtype="float32", always_2d=True)
+        # The other way round it would let NaN pass.
+        if self._unbounded and block.size and not np.abs(block).max() <= _MOST:
+            raise InvalidAudio(
+                "The audio holds samples that are no sound: infinite, no number, or 60 dB over"
+                " full scale.",
+                remedy="Export it again from the program that it comes from.",
+            )
+        return block
 
     def close(self) -> None:
         self._file.close()

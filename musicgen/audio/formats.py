@@ -50,10 +50,11 @@ class Properties:
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """What a format can hold; no rates means any."""
+    """What a format can hold; no rates means any up to the highest."""
 
     channels: int
     rates_hz: tuple[int, ...] = ()
+    highest_hz: int = 1_000_000
 
 
 _LIMITS = {
@@ -61,7 +62,7 @@ _LIMITS = {
     Format.WAV: _Limits(1024),
     Format.MP3: _Limits(2, (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)),
     Format.OPUS: _Limits(2),
-    Format.OGG: _Limits(2),
+    Format.OGG: _Limits(2, highest_hz=200_000),  # libvorbis crashes beyond
     Format.M4A: _Limits(aac.MOST_CHANNELS, aac.RATES_HZ),
 }
 
@@ -81,7 +82,8 @@ def check_writable(format: Format, sample_rate_hz: int, channels: int) -> None:
             f"{format.name} can't hold {channels} channels.",
             remedy="Choose FLAC (up to 8 channels) or WAV.",
         )
-    if limits.rates_hz and sample_rate_hz not in limits.rates_hz:
+    fits = sample_rate_hz in limits.rates_hz if limits.rates_hz else True
+    if not fits or sample_rate_hz > limits.highest_hz:
         raise UnsupportedFormat(
             f"{format.name} can't hold {sample_rate_hz:,} Hz.", remedy="Choose FLAC or WAV."
         )

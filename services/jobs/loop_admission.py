@@ -11,7 +11,6 @@ from musicgen.errors import InvalidField
 from musicgen.loop_limits import (
     DEFAULT_CANDIDATES,
     DEFAULT_FADE_S,
-    DEFAULT_MIN_CYCLE_S,
     MAX_CANDIDATES,
     MAX_CROSSFADE_MS,
     MAX_CYCLES,
@@ -21,6 +20,7 @@ from musicgen.loop_limits import (
     MIN_CYCLE_S,
     MIN_FADE_S,
     MIN_LENGTH_S,
+    shortest_wanted_s,
 )
 
 LOOP, FIND_LOOPS = "spec.loop", "spec.find_loops"
@@ -96,9 +96,9 @@ def fill_find(spec: loop_pb2.FindLoopsSpec) -> None:
     if spec.HasField("max_seconds") and not _within(spec.max_seconds, MIN_CYCLE_S, MAX_LENGTH_S):
         faults["max_seconds"] = f"must be from {MIN_CYCLE_S:g} to {MAX_LENGTH_S:.0f}"
     if not spec.HasField("min_seconds"):
-        # Whoever asks for short ones only does not mean "none".
-        short = spec.HasField("max_seconds") and spec.max_seconds < DEFAULT_MIN_CYCLE_S
-        spec.min_seconds = MIN_CYCLE_S if short else DEFAULT_MIN_CYCLE_S
+        spec.min_seconds = shortest_wanted_s(
+            spec.max_seconds if spec.HasField("max_seconds") else None
+        )
     if not _within(spec.min_seconds, MIN_CYCLE_S, MAX_LENGTH_S):
         faults["min_seconds"] = f"must be from {MIN_CYCLE_S:g} to {MAX_LENGTH_S:.0f}"
     elif spec.HasField("max_seconds") and spec.max_seconds < spec.min_seconds:

@@ -14,7 +14,6 @@ from musicgen.errors import InvalidField
 from musicgen.loop_limits import (
     DEFAULT_CANDIDATES,
     DEFAULT_FADE_S,
-    DEFAULT_MIN_CYCLE_S,
     MAX_CANDIDATES,
     MAX_CROSSFADE_MS,
     MAX_CYCLES,
@@ -23,6 +22,7 @@ from musicgen.loop_limits import (
     MIN_CYCLE_S,
     MIN_FADE_S,
     MIN_LENGTH_S,
+    shortest_wanted_s,
 )
 from musicgen.rpc.convert_audio import artifact_to_proto, format_from_proto
 from services.looper import recipe
@@ -107,8 +107,8 @@ def wanted(request: looper_service_pb2.FindLoopsRequest, faults: Faults) -> Want
         own = _cycle(source.loop_points, "source.loop_points", faults)
     if not 0 <= spec.max_candidates <= MAX_CANDIDATES:
         faults["spec.max_candidates"] = f"must be 0 to {MAX_CANDIDATES}"
-    shortest = spec.min_seconds if spec.HasField("min_seconds") else DEFAULT_MIN_CYCLE_S
     longest = spec.max_seconds if spec.HasField("max_seconds") else MAX_LENGTH_S
+    shortest = spec.min_seconds if spec.HasField("min_seconds") else shortest_wanted_s(longest)
     for name, value in (("min_seconds", shortest), ("max_seconds", longest)):
         if not _within(value, MIN_CYCLE_S, MAX_LENGTH_S):
             faults[f"spec.{name}"] = f"must be {MIN_CYCLE_S:g} to {MAX_LENGTH_S:,.0f}"
@@ -198,6 +198,8 @@ def _shape(spec: loop_pb2.LoopSpec, faults: Faults) -> Shape:
     ending = _ENDINGS.get(spec.ending)
     if ending is None:
         faults["spec.ending"] = "must be one of ENDING_CUT, ENDING_FADE and ENDING_OUTRO"
+    if spec.HasField("fade_seconds") and ending is not Ending.FADE:
+        faults["spec.fade_seconds"] = "goes with ENDING_FADE only"
     fade_s = spec.fade_seconds if spec.HasField("fade_seconds") else DEFAULT_FADE_S
     if not _within(fade_s, MIN_FADE_S, MAX_FADE_S):
         faults["spec.fade_seconds"] = f"must be {MIN_FADE_S:g} to {MAX_FADE_S:g}"

@@ -7,14 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from musicgen.errors import InvalidField
+from musicgen.loop_limits import MIN_CYCLE_S
 from musicgen.progress import Progress
 
 Report = Callable[[Progress], None]
 """Tells how far work has come. Raises musicgen.errors.Cancelled once the caller has
 cancelled; every part of this service calls it at least every half second of work."""
-
-MIN_CYCLE_S = 0.5
-"""A shorter cycle is a buzz, not a loop."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import abc
 from collections.abc import Iterator
 
+import numpy as np
+
 from musicgen.audio.codecs import BLOCK_FRAMES, AudioReader, Samples
 from musicgen.errors import InvalidAudio
 
@@ -65,3 +67,17 @@ class Joined(Stretch):
             if start_frame < part.frames:
                 yield from part.blocks(start_frame)
             start_frame = max(0, start_frame - part.frames)
+
+
+def cut(blocks: Iterator[Samples], frames: int) -> Iterator[Samples]:
+    """Yield the first `frames` of blocks that hold at least so many."""
+    left = frames
+    while left > 0:
+        block = next(blocks)[:left]
+        left -= len(block)
+        yield block
+
+
+def taken(blocks: Iterator[Samples], frames: int) -> Samples:
+    """Return the first `frames`, 1 or more, in one piece [frames, channels]."""
+    return np.concatenate(list(cut(blocks, frames)))

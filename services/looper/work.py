@@ -8,7 +8,7 @@ from pathlib import Path
 
 from musicgen.artifacts import ArtifactStore, StoredFile
 from musicgen.audio.codecs import AudioReader, Format, Properties
-from musicgen.errors import NoLoopFound
+from musicgen.errors import InvalidField, NoLoopFound
 from musicgen.loop_limits import MAX_SNAP_S
 from musicgen.progress import Progress, ProgressMeter, Stage
 from services.looper.analysis import finder, measure, repetition
@@ -150,10 +150,7 @@ def render_loop(order: Order, store: ArtifactStore, key: str, report: Report) ->
     with AudioReader(order.source) as reader:
         prepared = prepare(order, reader, report)
         timeline = prepared.timeline
-        ratio = None
-        if reader.properties.format is Format.FLAC:
-            ratio = order.source.stat().st_size / reader.properties.duration_frames
-        render.check_space(timeline, order.format, store.root, flac_bytes_per_frame=ratio)
+        check_space(order, reader, timeline, store.root)
         with store.writing(key) as path:
             written = render.render(
                 timeline, order.format, path, order.tags, meter=prepared.meter, report=report
@@ -163,6 +160,14 @@ def render_loop(order: Order, store: ArtifactStore, key: str, report: Report) ->
         order.format, written.sample_rate_hz, timeline.channels, written.length_frames
     )
     return Rendered(file, properties, written, timeline, prepared.candidate, prepared.seam)
+
+
+def check_space(order: Order, reader: AudioReader, timeline: Timeline, folder: Path) -> None:
+    """Raise DiskFull if the render can't fit into `folder`."""
+    ratio = None
+    if reader.properties.format is Format.FLAC:
+        ratio = order.source.stat().st_size / reader.properties.duration_frames
+    render.check_space(timeline, order.format, folder, flac_bytes_per_frame=ratio)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +199,12 @@ def prepare(order: Order, reader: AudioReader, report: Report) -> Prepared:
     if order.cycle:
         finder.check(reader)
         order.cycle.check(facts.sample_rate_hz, facts.duration_frames, order.points_field)
+        if order.fold_tail and order.cycle.end_frame == facts.duration_frames:
+            raise InvalidField(
+                "Nothing rings on: the cycle ends where the source does.",
+                remedy="Choose an end before the ringing, or leave it as it is.",
+                fields={order.points_field: "must end before the source does to fold its tail"},
+            )
         candidate = _given(reader, order, report)
     else:
         guess = Stage("encoding", 1, RENDERING_GUESS_MS)

@@ -54,7 +54,7 @@ export function readError(thrown: unknown): ApiError {
   }
   const implied = FIELD_OF_REASON[reason];
   if (implied !== undefined && Object.keys(fields).length === 0) fields[implied] = message;
-  // "Correct the fields named" is for callers; in a form each field says what it wants.
+  // "Correct what is named" is for callers; in a form each field says what it wants.
   const named = reason === 'INVALID_FIELD' && Object.keys(fields).length > 0;
   return { reason, message, remedy: named ? '' : help, fields };
 }

@@ -28,6 +28,6 @@ export function studioError(
 }
 
 export function invalidField(field: string, message: string): ConnectError {
-  const remedy = 'Correct the fields named and send the request again.';
+  const remedy = 'Correct what is named and ask again.';
   return studioError(Code.InvalidArgument, 'INVALID_FIELD', message, remedy, { [field]: message });
 }

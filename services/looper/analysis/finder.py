@@ -9,8 +9,8 @@ from musicgen.audio.codecs import AudioReader
 from musicgen.errors import InvalidAudio, NoLoopFound
 from musicgen.progress import ProgressMeter
 from services.looper.analysis import measure, repetition
-from services.looper.analysis.alignment import read_span
 from services.looper.analysis.features import SILENT_RMS, Features, extract
+from services.looper.analysis.levels import blocks_of
 from services.looper.analysis.placing import Placed, place
 from services.looper.analysis.repetition import Repetition
 from services.looper.analysis.tail import tail_cycle
@@ -141,7 +141,7 @@ class _Search:
         )
         self._report(self._meter.enter("aligning"))
         end = round(GRID_S * self._features.sample_rate_hz)
-        self._grid = grid(read_span(self._reader, 0, end), self._features)
+        self._grid = grid(blocks_of(self._reader, 0, end), self._features)
         self._report(self._meter.advance())
         passing: list[tuple[float, Repetition, Candidate]] = []
         for run in runs:

@@ -7,17 +7,16 @@ of them together tell whether the tempo was steady.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import scipy.signal
 
 from musicgen.audio.codecs import Samples
 from services.looper.analysis.alignment import top_of
+from services.looper.analysis.levels import LEVEL_HZ, Floats, levels
 
-BANDS_HZ = ((40, 160), (160, 500), (500, 1_500), (1_500, 4_000), (4_000, 9_000))
-ENVELOPE_HZ = 1_000
 WINDOW_S = 3.0
 HOP_S = 1.0
 SEARCH_S = 0.08
@@ -26,8 +25,6 @@ SMOOTHING_MS = 17
 
 STEADY_MS = 10.0
 """Median deviation of windows' lags of a steady player: people scatter by about 6 ms."""
-
-Curve = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +37,9 @@ class Timing:
     deviation from that.
     """
 
-    at_s: Curve
-    lag_s: Curve
-    likeness: Curve
+    at_s: Floats
+    lag_s: Floats
+    likeness: Floats
     steady_lag_s: float
     spread_s: float
 
@@ -52,12 +49,14 @@ class Timing:
         return self.spread_s * 1000 <= STEADY_MS
 
 
-def compare(first: Samples, second: Samples, sample_rate_hz: int) -> Timing | None:
-    """Compare two passes, shape [frames, channels]; `second` begins and ends SEARCH_S
+def compare(
+    first: Iterable[Samples], second: Iterable[Samples], sample_rate_hz: int
+) -> Timing | None:
+    """Compare two passes, in blocks [frames, channels]; `second` begins and ends SEARCH_S
     further out than `first`. None if there is too little to compare, or no onset."""
     one, other = envelope(first, sample_rate_hz), envelope(second, sample_rate_hz)
-    window, hop = round(WINDOW_S * ENVELOPE_HZ), round(HOP_S * ENVELOPE_HZ)
-    reach = round(SEARCH_S * ENVELOPE_HZ)
+    window, hop = round(WINDOW_S * LEVEL_HZ), round(HOP_S * LEVEL_HZ)
+    reach = round(SEARCH_S * LEVEL_HZ)
     starts = range(0, min(one.shape[1], other.shape[1] - 2 * reach) - window + 1, hop)
     curves = [
         _curve(one[:, at : at + window], other[:, at : at + window + 2 * reach]) for at in starts
@@ -66,14 +65,13 @@ def compare(first: Samples, second: Samples, sample_rate_hz: int) -> Timing | No
     if len(curves) < 2:
         return None
     total = np.sum(curves, axis=0)
-    steady = (top_of(total, int(total.argmax())) - reach) / ENVELOPE_HZ
+    steady = (top_of(total, int(total.argmax())) - reach) / LEVEL_HZ
     peaks = [int(curve.argmax()) for curve in curves]
     lags = [
-        (top_of(curve, peak) - reach) / ENVELOPE_HZ
-        for curve, peak in zip(curves, peaks, strict=True)
+        (top_of(curve, peak) - reach) / LEVEL_HZ for curve, peak in zip(curves, peaks, strict=True)
     ]
     return Timing(
-        np.array([at + window / 2 for at in starts][: len(curves)]) / ENVELOPE_HZ,
+        np.array([at + window / 2 for at in starts][: len(curves)]) / LEVEL_HZ,
         np.array(lags),
         np.array([curve[peak] for curve, peak in zip(curves, peaks, strict=True)]),
         steady,
@@ -81,33 +79,22 @@ def compare(first: Samples, second: Samples, sample_rate_hz: int) -> Timing | No
     )
 
 
-def envelope(samples: Samples, sample_rate_hz: int) -> Curve:
-    """Return how fast each band gets louder, [bands, milliseconds], 0 and more."""
-    step = max(1, sample_rate_hz // ENVELOPE_HZ)
-    count = round(len(samples) / sample_rate_hz * ENVELOPE_HZ)
-    if count < 2:
-        return np.zeros((1, 0))
-    mono = samples.astype(np.float64)
-    floor = np.sqrt(np.square(mono).mean()) * 0.01 + 1e-6
+def envelope(blocks: Iterable[Samples], sample_rate_hz: int) -> Floats:
+    """Return how fast each band of audio, in blocks [frames, channels], gets louder: [bands,
+    milliseconds], 0 and more."""
+    measured = levels(blocks, sample_rate_hz)
+    floor = 0.01 * measured.rms + 1e-6
     kernel = np.hanning(SMOOTHING_MS + 2)[1:-1]
     rows = []
-    for low, high in BANDS_HZ:
-        top = min(high, 0.45 * sample_rate_hz)
-        if low >= 0.9 * top:
-            continue
-        band = scipy.signal.butter(2, [low, top], "band", fs=sample_rate_hz, output="sos")
-        power = np.square(scipy.signal.sosfilt(band, mono, axis=0)).mean(axis=1)
-        total = np.concatenate([[0.0], np.cumsum(power)])
-        edges = np.round(np.arange(count) * sample_rate_hz / ENVELOPE_HZ).astype(int)
-        level = np.sqrt(np.maximum(np.diff(total[np.minimum(edges, len(total) - 1)]), 0) / step)
+    for level in measured.bands if measured.bands.size else ():
         # Held at its ends: zeros there would be a rise.
         held = np.pad(np.log(level + floor), SMOOTHING_MS // 2, "edge")
         smooth = np.convolve(held, kernel / kernel.sum(), "valid")
         rows.append(np.maximum(np.diff(smooth, prepend=smooth[0]), 0))
-    return np.stack(rows)
+    return np.stack(rows) if rows else np.zeros((1, 0))
 
 
-def _curve(needle: Curve, hay: Curve) -> Curve:
+def _curve(needle: Floats, hay: Floats) -> Floats:
     """Return the likeness of onsets at each lag, or nothing where there are none."""
     product = sum(
         scipy.signal.correlate(b, a, mode="valid") for a, b in zip(needle, hay, strict=True)

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from musicgen.audio.codecs import AudioReader
 from services.looper.analysis import onsets
 from services.looper.analysis.alignment import Match, agreed, match, read_span
+from services.looper.analysis.levels import LEVEL_HZ, blocks_of
 from services.looper.loops import Cycle
 
 PLACES = 7
@@ -35,6 +36,9 @@ AGREEING_DB = -50.0
 
 DIFFERING_DB = -12.0
 SLACK_DB = 6.0
+MOST_FRAMES = 262_144
+"""Compared at a time."""
+
 LEAST_AGREEING_S = 1.0
 ATTACK_REACH_S = 4.0
 INSIDE_S = 2.0
@@ -135,7 +139,7 @@ def _differences_db(
     reader: AudioReader, first: int, last: int, lag: int, block: int
 ) -> npt.NDArray[np.float64]:
     """Return the level of x[t + lag] - x[t] over that of x, block by block."""
-    chunk = 200 * block
+    chunk = max(1, MOST_FRAMES // block) * block
     values = []
     for at in range(first, last - block + 1, chunk):
         count = (min(at + chunk, last) - at) // block * block
@@ -157,8 +161,8 @@ def _played(reader: AudioReader, run_start: int, run_end: int, lag: int) -> Plac
     if last - first < 2 * onsets.WINDOW_S * rate:
         return None
     timing = onsets.compare(
-        read_span(reader, first, last),
-        read_span(reader, first + lag - reach, last + lag + reach),
+        blocks_of(reader, first, last),
+        blocks_of(reader, first + lag - reach, last + lag + reach),
         rate,
     )
     if timing is None:
@@ -186,11 +190,10 @@ def before_attack(reader: AudioReader, first: int, last: int) -> int:
     """Return the frame of [first, last) just before its strongest onset; `first` if there
     is none."""
     rate = reader.properties.sample_rate_hz
-    samples = read_span(reader, first, last)
-    rise = onsets.envelope(samples, rate).sum(axis=0) if len(samples) > rate // 20 else np.zeros(0)
+    rise = onsets.envelope(blocks_of(reader, first, last), rate).sum(axis=0)
     # What lies at the very edges is the filters' own beginning.
     rise[: onsets.SMOOTHING_MS] = 0
     if not rise.size or rise.max() <= 0:
         return first
-    place_s = int(rise.argmax()) / onsets.ENVELOPE_HZ - BEFORE_ATTACK_S
+    place_s = int(rise.argmax()) / LEVEL_HZ - BEFORE_ATTACK_S
     return max(0, first) + max(0, round(place_s * rate))

@@ -8,17 +8,16 @@ steady music measures 0.7 to 1, tempos that change below 0.5, speech below 0.2.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import scipy.signal
 
 from musicgen.audio.codecs import Samples
 from services.looper.analysis.features import PITCH_CLASSES, TIMBRE_BANDS, Features
+from services.looper.analysis.levels import LEVEL_HZ, Floats, levels
 
-BANDS_HZ = ((40, 160), (160, 500), (500, 1_500), (1_500, 4_000), (4_000, 9_000))
-LEVEL_HZ = 1_000
 RISE_MS = 12
 LEAST_APART_MS = 60
 FEWEST_STROKES = 8
@@ -39,8 +38,6 @@ METRE_CONTRAST = 1.5
 OFF_GRID = 0.15
 CHORD_S = 0.6
 
-Floats = npt.NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True)
 class Tempo:
@@ -58,13 +55,12 @@ class Tempo:
         return 60 / self.beat_s
 
 
-def tempo(samples: Samples, sample_rate_hz: int) -> Tempo | None:
-    """Return the beat of a stretch of audio, shape [frames, channels]; None if it has none."""
+def tempo(blocks: Iterable[Samples], sample_rate_hz: int) -> Tempo | None:
+    """Return the beat of a stretch of audio, in blocks [frames, channels]; None if it has
+    none."""
     strongest, found = 0.0, None
-    for low, high in BANDS_HZ:
-        if low >= 0.4 * sample_rate_hz:
-            continue
-        times_s, weights = _strokes(samples, sample_rate_hz, low, high)
+    for level in levels(blocks, sample_rate_hz).bands:
+        times_s, weights = _strokes(level)
         if len(times_s) < FEWEST_STROKES:
             continue
         beat_s, phase_s, strength = _spectral(times_s, weights)
@@ -95,9 +91,10 @@ def _whole(count: float) -> int:
     return round(count) if abs(count - round(count)) < OFF_GRID else 0
 
 
-def grid(samples: Samples, features: Features) -> Grid | None:
-    """Return the grid of a piece from the audio of its first minutes, [frames, channels]."""
-    found = tempo(samples, features.sample_rate_hz)
+def grid(blocks: Iterable[Samples], features: Features) -> Grid | None:
+    """Return the grid of a piece from the audio of its first minutes, in blocks [frames,
+    channels]."""
+    found = tempo(blocks, features.sample_rate_hz)
     return Grid(found, half_beats_a_bar(features, found)) if found else None
 
 
@@ -129,19 +126,10 @@ def half_beats_a_bar(features: Features, grid: Tempo) -> int:
     return best
 
 
-def _strokes(
-    samples: Samples, sample_rate_hz: int, low_hz: float, high_hz: float
-) -> tuple[Floats, Floats]:
-    """Return the times in seconds and weights of sharp onsets in a band."""
-    top = min(high_hz, 0.45 * sample_rate_hz)
-    band = scipy.signal.butter(2, [low_hz, top], "band", fs=sample_rate_hz, output="sos")
-    power = np.square(scipy.signal.sosfilt(band, samples, axis=0)).mean(axis=1)
-    total = np.concatenate([[0.0], np.cumsum(power)])
-    count = int(len(samples) / sample_rate_hz * LEVEL_HZ)
-    edges = np.minimum(
-        np.round(np.arange(count + 1) * sample_rate_hz / LEVEL_HZ).astype(int), len(power)
-    )
-    level = np.sqrt(np.maximum(np.diff(total[edges]), 0))
+def _strokes(level: Floats) -> tuple[Floats, Floats]:
+    """Return the times in seconds and weights of sharp onsets in a band's level."""
+    if len(level) <= 2 * RISE_MS:
+        return np.zeros(0), np.zeros(0)
     smooth = np.convolve(level, np.full(RISE_MS, 1 / RISE_MS), "full")[: len(level)]
     rise = np.zeros(len(smooth))
     half = RISE_MS // 2

@@ -27,7 +27,6 @@ from musicgen.errors import InvalidField, StudioError, UnsupportedFormat
 from musicgen.loop_limits import (
     DEFAULT_CANDIDATES,
     DEFAULT_FADE_S,
-    DEFAULT_MIN_CYCLE_S,
     MAX_CANDIDATES,
     MAX_CROSSFADE_MS,
     MAX_CYCLES,
@@ -35,6 +34,7 @@ from musicgen.loop_limits import (
     MAX_LENGTH_S,
     MIN_CYCLE_S,
     MIN_FADE_S,
+    shortest_wanted_s,
 )
 from services.looper.analysis.finder import Wanted
 from services.looper.cli import local_files
@@ -103,11 +103,15 @@ def find(
     cycles_dir: Path | None,
 ) -> None:
     """List the cycles of FILES that repeat best."""
-    wanted = Wanted(
-        limit,
-        DEFAULT_MIN_CYCLE_S if min_length is None else max(MIN_CYCLE_S, min_length),
-        MAX_LENGTH_S if max_length is None else max_length,
-    )
+    shortest_s = shortest_wanted_s(max_length) if min_length is None else min_length
+    longest_s = MAX_LENGTH_S if max_length is None else max_length
+    if not MIN_CYCLE_S <= shortest_s <= longest_s:
+        raise InvalidField(
+            f"Cycles of {shortest_s:g} to {longest_s:g} s can't be looked for.",
+            remedy=f"Give lengths of {MIN_CYCLE_S:g} s and more, the shortest first.",
+            fields={"min-length": f"must be {MIN_CYCLE_S:g} to max-length"},
+        )
+    wanted = Wanted(limit, shortest_s, longest_s)
     cycle_files = _cycle_files(cycles_dir, files) if cycles_dir else {}
     answers = []
     for file in files:
@@ -232,6 +236,10 @@ def _order(file: Path, out: Path, **asked: Any) -> Order:
         names = ", ".join(one.extension for one in Format)
         raise UnsupportedFormat(f"{out.name!r} names no format of {names}.")
     ending = Ending(asked["ending"] or ("fade" if asked["fade_s"] else "cut"))
+    if asked["fade_s"] and ending is not Ending.FADE:
+        raise InvalidField(
+            "--fade goes with --ending fade only.", fields={"fade": "goes with ending fade only"}
+        )
     cycle = None if asked["start"] is None else Cycle(asked["start"], asked["end"])
     return Order(
         source=file,

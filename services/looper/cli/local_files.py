@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import soundfile
 
 from musicgen.artifacts import publish
@@ -18,13 +19,18 @@ from services.looper.analysis.finder import Wanted
 from services.looper.loops import Candidate, Report
 from services.looper.rendering import render as rendering
 from services.looper.seam.transition import looped
-from services.looper.work import Order, Seam, find_loops, prepare, rising
+from services.looper.work import Order, Seam, check_space, find_loops, prepare, rising
 
 
 def answer(file: Path, wanted: Wanted, cycle_file: Path | None, report: Report) -> dict[str, Any]:
     """Return what was found in a file, or why nothing was; the best cycle goes, as it
     repeats, to `cycle_file`. Raises Cancelled."""
-    told: dict[str, Any] = {"track": file.stem, "file": str(file), "found": False, "top": []}
+    told: dict[str, Any] = {
+        "track": click.format_filename(file.stem),
+        "file": click.format_filename(file),
+        "found": False,
+        "top": [],
+    }
     try:
         found = find_loops(file, wanted, report)
     except NoLoopFound as error:
@@ -73,10 +79,10 @@ def render(order: Order, out: Path, report: Report) -> dict[str, Any]:
     """Render to `out`, complete or not at all, and return the facts. Raises StudioError,
     OSError."""
     report = rising(report)
-    out.parent.mkdir(parents=True, exist_ok=True)
     with AudioReader(order.source) as reader:
         prepared = prepare(order, reader, report)
-        rendering.check_space(prepared.timeline, order.format, out.parent)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        check_space(order, reader, prepared.timeline, out.parent)
         with _writing(out) as path:
             written = rendering.render(
                 prepared.timeline, order.format, path, order.tags,

@@ -16,7 +16,7 @@ import soxr
 from musicgen.audio.codecs import BLOCK_FRAMES, Samples
 from services.looper.rendering.layout import Layout
 from services.looper.rendering.timeline import Timeline
-from services.looper.stretches import Stretch
+from services.looper.stretches import Stretch, cut
 
 FILL = 2048
 """Samples after which a resampler no longer hears that it was started."""
@@ -63,7 +63,7 @@ class Fitter:
         timeline, fill = self._timeline, self._fill()
         phase = layout.ending_phase_source % timeline.cycle.frames
         before = int((layout.warm_up + fill) / self._rate)
-        blocks = _cut(timeline.endless(phase - before), before + layout.ending_cycle_source)
+        blocks = cut(timeline.endless(phase - before), before + layout.ending_cycle_source)
         if not timeline.outro:
             # No more than the cycle, up to a cut: it may begin anywhere.
             timeline = replace(timeline, cycle=_Turned(timeline.cycle, phase))
@@ -99,7 +99,7 @@ class _Turned(Stretch):
         if start < self.frames:
             yield from self._cycle.blocks(start)
         wrapped = max(0, start - self.frames)
-        yield from _cut(self._cycle.blocks(wrapped), self._phase - wrapped)
+        yield from cut(self._cycle.blocks(wrapped), self._phase - wrapped)
 
 
 def _fill(source: int, samples: int) -> int:
@@ -117,14 +117,6 @@ def _through_soxr(blocks: Iterator[Samples], rate: Fraction, channels: int) -> I
     for block in blocks:
         yield stream.resample_chunk(np.ascontiguousarray(block, np.float32))
     yield stream.resample_chunk(np.zeros((0, channels), np.float32), last=True)
-
-
-def _cut(blocks: Iterator[Samples], samples: int) -> Iterator[Samples]:
-    left = samples
-    while left > 0:
-        block = next(blocks)[:left]
-        left -= len(block)
-        yield block
 
 
 def _exactly(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from musicgen.audio.codecs import BLOCK_FRAMES, Samples
-from services.looper.stretches import Stretch
+from services.looper.stretches import Stretch, cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Timeline:
         Formats that can't cut where they please ask for a little more or less than
         `ending_frames`.
         """
-        return _faded(_cut(self._after_cycles(), frames), frames, self.fade_frames)
+        return _faded(cut(self._after_cycles(), frames), frames, self.fade_frames)
 
     def blocks(self) -> Iterator[Samples]:
         """Yield all of the output, `length_frames` in sum."""
@@ -66,14 +66,6 @@ class Timeline:
         # Asked for more than there is: silence, as after any piece.
         while True:
             yield np.zeros((BLOCK_FRAMES, self.channels), np.float32)
-
-
-def _cut(blocks: Iterator[Samples], frames: int) -> Iterator[Samples]:
-    left = frames
-    while left > 0:
-        block = next(blocks)[:left]
-        left -= len(block)
-        yield block
 
 
 def _faded(blocks: Iterator[Samples], frames: int, fade_frames: int) -> Iterator[Samples]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from musicgen.artifacts import ArtifactStore, StoredFile
 from musicgen.audio.codecs import AudioReader, AudioWriter, Format, Samples
-from services.looper.stretches import Stretch
+from services.looper.stretches import Stretch, taken
 
 SIDE_S = 3.0
 FADE_S = 0.02
@@ -20,13 +20,7 @@ def preview(reader: AudioReader, repeated: Stretch) -> Samples:
     rate = reader.properties.sample_rate_hz
     side = min(round(SIDE_S * rate), repeated.frames)
     ends = itertools.chain(repeated.blocks(repeated.frames - side), repeated.blocks())
-    parts, left = [], 2 * side
-    for block in ends:
-        parts.append(block[:left])
-        left -= len(parts[-1])
-        if left <= 0:
-            break
-    samples = np.concatenate(parts)
+    samples = taken(ends, 2 * side)
     fade = min(round(FADE_S * rate), side)
     ramp = np.linspace(0, 1, fade, dtype=np.float32)[:, None]
     samples[:fade] *= ramp

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from musicgen.audio.codecs import AudioReader, Samples
 from services.looper.analysis import onsets
 from services.looper.analysis.alignment import match, read_span
+from services.looper.analysis.levels import blocks_of
 from services.looper.analysis.measure import loudness_limit_db, loudness_step_db
 from services.looper.analysis.surprise import (
     CONTEXT_FRAMES,
@@ -20,7 +21,7 @@ from services.looper.analysis.surprise import (
 )
 from services.looper.loops import Cycle, SeamReport, Transition
 from services.looper.seam.transition import Overlap
-from services.looper.stretches import Stretch
+from services.looper.stretches import Stretch, taken
 
 CLICK_LIMIT = 1.5
 BEAT_LIMIT_MS = 12.0
@@ -128,8 +129,8 @@ def beat_error_ms(reader: AudioReader, cycle: Cycle) -> float | None:
     last -= reach
     shifted = first + cycle.period_frames
     timing = onsets.compare(
-        read_span(reader, first, last),
-        read_span(reader, shifted - reach, last + cycle.period_frames + reach),
+        blocks_of(reader, first, last),
+        blocks_of(reader, shifted - reach, last + cycle.period_frames + reach),
         rate,
     )
     if timing is None or timing.likeness.max() < MATCHING:
@@ -140,18 +141,8 @@ def beat_error_ms(reader: AudioReader, cycle: Cycle) -> float | None:
 def _around(repeated: Stretch, zone_frames: int) -> tuple[Samples, int]:
     """Return the end of a cycle and its start, and where they meet."""
     side = min(CONTEXT_FRAMES + zone_frames + 64, repeated.frames)
-    before = _take(repeated, repeated.frames - side, side)
-    return np.concatenate([before, _take(repeated, 0, side)]), side
-
-
-def _take(stretch: Stretch, start_frame: int, frames: int) -> Samples:
-    parts, left = [], frames
-    for block in stretch.blocks(start_frame):
-        parts.append(block[:left])
-        left -= len(parts[-1])
-        if left <= 0:
-            break
-    return np.concatenate(parts)
+    before = taken(repeated.blocks(repeated.frames - side), side)
+    return np.concatenate([before, taken(repeated.blocks(), side)]), side
 
 
 def _usual_changes(reader: AudioReader) -> npt.NDArray[np.float64]:

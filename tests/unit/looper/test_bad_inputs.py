@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 import soundfile
 
 from musicgen.audio.codecs import AudioReader, Format, probe
-from musicgen.errors import InvalidAudio, NoLoopFound, StudioError
+from musicgen.errors import InvalidAudio, NoLoopFound, StudioError, UnsupportedFormat
 from services.looper.loops import Cycle
+from services.looper.rendering.planning import Ending
 from services.looper.work import render_loop
 from tests.unit.looper import signals
 from tests.unit.looper.files import best_loop, empty_store, ignore, order, write
@@ -109,17 +111,47 @@ def test_the_lowest_and_the_highest_rate_render(tmp_path: Path, rate_hz: int) ->
 
 
 def test_samples_that_are_no_numbers_are_invalid(tmp_path: Path) -> None:
-    """NaN and infinity in a float file are INVALID_AUDIO, and no render is left."""
+    """NaN, infinity and absurdity in a float file are INVALID_AUDIO, and no render is left."""
     store = empty_store(tmp_path)
-    for value in (np.nan, np.inf, -np.inf):
+    for value in (np.nan, np.inf, -np.inf, 1e30):
         signal = signals.noise(5)
         signal[100_000, 1] = value
         soundfile.write(tmp_path / "a.wav", signal, RATE_HZ, subtype="FLOAT")
-        with pytest.raises(InvalidAudio, match="finite"):
+        with pytest.raises(InvalidAudio, match="no sound"):
             best_loop(tmp_path / "a.wav")
-        with pytest.raises(InvalidAudio, match="finite"):
+        with pytest.raises(InvalidAudio, match="no sound"):
             render_loop(order(tmp_path / "a.wav", Cycle(0, 50_000)), store, "a", ignore)
     assert list(store.root.iterdir()) == []
+
+
+@pytest.mark.parametrize("format", [Format.WAV, Format.MP3, Format.OGG])
+@pytest.mark.parametrize("ending", [Ending.CUT, Ending.OUTRO])
+def test_they_are_found_wherever_they_are(tmp_path: Path, format: Format, ending: Ending) -> None:
+    """Minutes from the cycle, where the intro or the outro holds them, and in any format."""
+    signal = signals.noise(100, 8_000)
+    signal[-1_000 if ending is Ending.OUTRO else 1_000] = np.nan
+    soundfile.write(tmp_path / "a.wav", signal, 8_000, subtype="FLOAT")
+    store = empty_store(tmp_path)
+    what = order(tmp_path / "a.wav", Cycle(400_000, 408_000), format=format, ending=ending)
+    with pytest.raises(InvalidAudio, match="no sound"):
+        render_loop(what, store, "a", ignore)
+    assert list(store.root.iterdir()) == []
+
+
+def test_a_rate_that_ogg_can_not_hold_is_refused(tmp_path: Path) -> None:
+    """Its encoder would crash, and the service with it."""
+    soundfile.write(tmp_path / "a.wav", signals.noise(2.0, 200_001), 200_001)
+    store = empty_store(tmp_path)
+    what = order(tmp_path / "a.wav", Cycle(0, 200_001), format=Format.OGG)
+    with pytest.raises(UnsupportedFormat, match="200,001 Hz"):
+        render_loop(what, store, "a", ignore)
+
+
+def test_a_name_that_is_no_text_can_be_read(tmp_path: Path) -> None:
+    """File names are bytes."""
+    path = write(tmp_path / "a.wav", signals.music(PERIOD, 2.5, bars=4)[0])
+    odd = path.rename(tmp_path / os.fsdecode(b"bad\xff.wav"))
+    assert best_loop(odd).cycle.period_frames == PERIOD
 
 
 def cut_off(path: Path) -> None:

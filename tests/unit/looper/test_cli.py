@@ -231,10 +231,12 @@ def test_errors_have_a_reason_and_a_remedy(
     [
         ["render", "a.wav", "--out", "b.wav", "--length", "long"],
         ["render", "a.wav", "--out", "b.wav", "--until", "25:00"],
+        ["render", "a.wav", "--out", "b.wav", "--length", "60", "--ending", "cut", "--fade", "9"],
         ["find", "a.wav", "--max-length", "x"],
+        ["find", "a.wav", "--min-length", "20", "--max-length", "10"],
         ["find", "a.wav", "--cycles-dir", "/dev/null/cycles"],
     ],
-    ids=["length", "time", "longest", "folder"],
+    ids=["length", "time", "fade", "longest", "shortest", "folder"],
 )
 def test_values_that_make_no_sense_are_told(args: list[str]) -> None:
     """In a sentence, with a remedy."""

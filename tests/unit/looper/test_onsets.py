@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from services.looper.analysis import onsets
-from services.looper.analysis.onsets import BANDS_HZ, Timing, compare, envelope
+from services.looper.analysis.levels import BANDS_HZ
+from services.looper.analysis.onsets import Timing, compare, envelope
 from tests.unit.looper import signals
 
 pytestmark = pytest.mark.unit
@@ -18,7 +19,7 @@ def timing(first: signals.Signal, second: signals.Signal, lag_s: float) -> Timin
     start = RATE_HZ
     end = min(len(first), len(second)) - start
     later = np.roll(second, round(lag_s * RATE_HZ), axis=0)
-    return compare(first[start:end], later[start - REACH : end + REACH], RATE_HZ)
+    return compare([first[start:end]], [later[start - REACH : end + REACH]], RATE_HZ)
 
 
 @pytest.mark.parametrize("lag_s", [-0.05, 0.0, 0.0123])
@@ -75,12 +76,12 @@ def test_other_music_is_not_alike() -> None:
 
 @pytest.mark.parametrize(("rate_hz", "bands"), [(44_100, 5), (8_000, 4), (1_000, 2)])
 def test_an_envelope_has_a_row_for_each_band_that_there_is(rate_hz: int, bands: int) -> None:
-    """One value from each millisecond to the next, never below zero."""
-    curve = envelope(signals.noise(2, rate_hz), rate_hz)
-    assert curve.shape == (bands, 1999)
+    """One value for each millisecond, never below zero."""
+    curve = envelope([signals.noise(2, rate_hz)], rate_hz)
+    assert curve.shape == (bands, 2000)
     assert bands <= len(BANDS_HZ)
     assert curve.min() >= 0
-    assert envelope(signals.noise(0.001, rate_hz), rate_hz).shape == (1, 0)
+    assert envelope([signals.noise(0.0005, rate_hz)], rate_hz).size == 0
 
 
 def test_an_onset_is_where_it_sounds() -> None:
@@ -88,5 +89,5 @@ def test_an_onset_is_where_it_sounds() -> None:
     out = np.zeros((2 * RATE_HZ, 1), np.float32)
     hat = signals.drum("hat", RATE_HZ)
     out[RATE_HZ : RATE_HZ + len(hat), 0] = 0.5 * hat
-    curve = envelope(out, RATE_HZ).sum(axis=0)
+    curve = envelope([out], RATE_HZ).sum(axis=0)
     assert abs(int(curve.argmax()) - 1000) <= 5

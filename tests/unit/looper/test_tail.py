@@ -31,7 +31,7 @@ def cycle_of(path: Path) -> Cycle | None:
     features: Features = described(path)
     with AudioReader(path) as reader:
         first = reader.read(90 * RATE_HZ)
-        return tail_cycle(reader, features, grid(first, features))
+        return tail_cycle(reader, features, grid([first], features))
 
 
 @pytest.mark.parametrize("seed", range(1, 5))

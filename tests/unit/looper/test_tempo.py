@@ -17,7 +17,7 @@ RATE_HZ = 44_100
 @pytest.mark.parametrize("bpm", [71.3, 97.31, 120.0, 143.7, 171.9])
 def test_a_pulse_train_tells_its_tempo(bpm: float) -> None:
     """To one part in 10,000; of slow pulses, twice the tempo is as true."""
-    found = tempo(signals.pulses(bpm, 25), RATE_HZ)
+    found = tempo([signals.pulses(bpm, 25)], RATE_HZ)
     assert found is not None
     times = round(found.bpm / bpm)
     assert times in (1, 2)
@@ -31,7 +31,7 @@ def test_a_pulse_train_tells_its_tempo(bpm: float) -> None:
 @pytest.mark.parametrize("rate_hz", [11_025, 48_000])
 def test_the_sample_rate_does_not_matter(rate_hz: int) -> None:
     """Bands that a file can't hold are left out."""
-    found = tempo(signals.pulses(120.0, 20, rate_hz), rate_hz)
+    found = tempo([signals.pulses(120.0, 20, rate_hz)], rate_hz)
     assert found is not None
     assert found.bpm == pytest.approx(120, rel=1e-4)
 
@@ -39,7 +39,7 @@ def test_the_sample_rate_does_not_matter(rate_hz: int) -> None:
 @pytest.mark.parametrize("seed", range(1, 5))
 def test_strokes_between_the_beats_do_not_hide_it(seed: int) -> None:
     """Music in half beats has a tempo, however loud those between two beats are."""
-    found = tempo(signals.played([signals.composed(8, seed)], beat_s=0.55), RATE_HZ)
+    found = tempo([signals.played([signals.composed(8, seed)], beat_s=0.55)], RATE_HZ)
     assert found is not None
     assert found.bpm == pytest.approx(60 / 0.55, rel=1e-4)
     assert found.share > 0.9
@@ -53,7 +53,7 @@ def test_swing_has_a_beat() -> None:
         for place, sound in ((beat, kick), (beat + 2 / 3, hat)):
             start = round(0.5 * place * RATE_HZ)
             out[start : start + len(sound), 0] += 0.4 * sound
-    found = tempo(out, RATE_HZ)
+    found = tempo([out], RATE_HZ)
     assert found is not None
     assert found.bpm == pytest.approx(120, rel=1e-4)
 
@@ -73,7 +73,7 @@ def test_swing_has_a_beat() -> None:
 )
 def test_what_keeps_no_tempo_has_none(signal: signals.Signal) -> None:
     """There is no beat to believe in."""
-    assert tempo(signal, RATE_HZ) is None
+    assert tempo([signal], RATE_HZ) is None
 
 
 @pytest.mark.parametrize(("half_beats_a_bar", "seed"), [(8, 1), (6, 2), (14, 3)])
@@ -83,7 +83,7 @@ def test_bars_are_where_the_harmony_changes(
     """Four beats, three, or seven."""
     section = signals.composed(16, seed, half_beats_a_bar=half_beats_a_bar)
     signal = signals.played([section])
-    found = grid(signal, described(write(tmp_path / "a.wav", signal)))
+    found = grid([signal], described(write(tmp_path / "a.wav", signal)))
     assert found is not None
     assert found.half_beats_a_bar == half_beats_a_bar
     bar_s = found.tempo.beat_s * half_beats_a_bar / 2

@@ -117,6 +117,14 @@ def test_points_beyond_reach_do_not_snap_to_the_period(source: Path, store: Arti
     assert rendered.candidate.score < 0.9
 
 
+def test_a_tail_that_is_not_there_is_not_folded(source: Path, store: ArtifactStore) -> None:
+    """A cycle that ends with the source has nothing after it."""
+    what = order(source, Cycle(0, probe(source).duration_frames), fold_tail=True)
+    with pytest.raises(InvalidField, match="Nothing rings on") as refused:
+        render_loop(what, store, KEY, ignore)
+    assert list(refused.value.fields) == ["spec.points"]
+
+
 def test_a_tail_is_folded_if_wanted(tmp_path: Path, store: ArtifactStore) -> None:
     """What rings on after the end is added to each pass but the first."""
     signal = np.pad(signals.played([signals.composed(4, 1)], ring_s=1.5), ((441, 0), (0, 0)))
