@@ -26,6 +26,8 @@ WEIGHTS = (1.0, 1.0, 0.7)
 SILENT_RMS = 1e-4
 """-80 dBFS: nothing that could be heard."""
 
+HOPS_AT_ONCE = 64
+
 FeatureArray = npt.NDArray[np.float32]
 
 
@@ -145,11 +147,16 @@ def _energies(
         return np.zeros((0, bank.shape[1]), np.float32), 0
     views = np.lib.stride_tricks.sliding_window_view(samples, len(window), axis=0)
     frames = views[: count * hop_frames : hop_frames]  # [hops, channels, window]
-    power = np.zeros((count, len(window) // 2 + 1), np.float32)
-    for channel in range(samples.shape[1]):
-        spectrum = scipy.fft.rfft(frames[:, channel] * window, axis=1)
-        power += np.square(np.abs(spectrum))
-    return power @ bank, count * hop_frames
+    energies = np.empty((count, bank.shape[1]), np.float32)
+    # A few at a time: spectra take far more room than what is kept of them.
+    for first in range(0, count, HOPS_AT_ONCE):
+        part = frames[first : first + HOPS_AT_ONCE]
+        power = np.zeros((len(part), len(window) // 2 + 1), np.float32)
+        for channel in range(samples.shape[1]):
+            spectrum = scipy.fft.rfft(part[:, channel] * window, axis=1)
+            power += np.square(np.abs(spectrum))
+        energies[first : first + HOPS_AT_ONCE] = power @ bank
+    return energies, count * hop_frames
 
 
 def _scale(raw: FeatureArray) -> Scale:

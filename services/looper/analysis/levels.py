@@ -17,6 +17,9 @@ LEVEL_HZ = 1_000
 ENOUGH_HZ = 40_000
 """Of higher sample rates only every second, third … frame is needed for these bands."""
 
+SHORT_FRAMES = 16_384
+"""A block of these is in memory a dozen times."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -39,7 +42,7 @@ def levels(blocks: Iterable[Samples], sample_rate_hz: int) -> Levels:
         if low < 0.4 * rate_hz
     ]
     states: list[Floats] = []
-    measured: list[tuple[int, Floats]] = []
+    measured: list[tuple[int, npt.NDArray[np.float32]]] = []
     frames, square_sum = 0, 0.0
     for block in _thinned(blocks, every):
         states = states or [np.zeros((len(one), 2, block.shape[1])) for one in filters]
@@ -50,15 +53,16 @@ def levels(blocks: Iterable[Samples], sample_rate_hz: int) -> Levels:
             power.append(np.square(passed).mean(axis=1))
         first = int(places[0])
         sums = [np.bincount(places - first, weights=one) for one in power]
-        measured.append((first, np.stack(sums)))
+        measured.append((first, np.stack(sums, dtype=np.float32, casting="same_kind")))
         frames += len(block)
         square_sum += float(np.square(block, dtype=np.float64).mean(axis=1).sum())
     count = int(frames / rate_hz * LEVEL_HZ)
     total = np.zeros((len(filters) + 1, count + 1))
     for first, sums_ in measured:
         total[:, first : first + sums_.shape[1]] += sums_
-    bands = np.sqrt(total[1:, :count] / np.maximum(1, total[0, :count]))
-    return Levels(bands, float(np.sqrt(square_sum / max(1, frames))))
+    bands = total[1:, :count]
+    bands /= np.maximum(1, total[0, :count])
+    return Levels(np.sqrt(bands, out=bands), float(np.sqrt(square_sum / max(1, frames))))
 
 
 def blocks_of(reader: AudioReader, start_frame: int, end_frame: int) -> Iterator[Samples]:
@@ -68,9 +72,15 @@ def blocks_of(reader: AudioReader, start_frame: int, end_frame: int) -> Iterator
 
 
 def _thinned(blocks: Iterable[Samples], every: int) -> Iterator[Samples]:
-    """Yield the means of `every` frames; what is left over at the end is dropped."""
+    """Yield the means of `every` frames in short blocks; what is left over at the end is
+    dropped."""
     pending: Samples | None = None
-    for block in blocks:
+    shorter = (
+        block[start : start + SHORT_FRAMES]
+        for block in blocks
+        for start in range(0, len(block), SHORT_FRAMES)
+    )
+    for block in shorter:
         whole = block if pending is None else np.concatenate([pending, block])
         count = len(whole) // every
         pending = whole[count * every :]

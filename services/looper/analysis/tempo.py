@@ -149,7 +149,7 @@ def _spectral(times_s: Floats, weights: Floats) -> tuple[float, float, float]:
     kernel = np.hanning(RISE_MS + 1)
     train = np.convolve(train, kernel / kernel.sum(), "same")
     size = 1 << (4 * length - 1).bit_length()
-    spectrum = np.fft.rfft(train - train.mean(), size)
+    spectrum = np.fft.rfft((train - train.mean()).astype(np.float32), size)
     line_hz = LEVEL_HZ / size
     lines = np.arange(int(SLOWEST_BPM / 60 / line_hz), int(FASTEST_BPM / 60 / line_hz) + 1)
     power = np.zeros(len(lines))
