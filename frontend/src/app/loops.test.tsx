@@ -1,11 +1,12 @@
+import { create } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import { fireEvent, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { AudioFormat } from '@/gen/musicgen/api/audio/v1/audio_pb';
+import { AudioFormat, LoopPointsSchema } from '@/gen/musicgen/api/audio/v1/audio_pb';
 import { ErrorReason } from '@/gen/musicgen/api/errors/v1/error_reason_pb';
-import { Job_State, type JobSpec } from '@/gen/musicgen/api/jobs/v1/job_pb';
-import { LoopSpec_Ending } from '@/gen/musicgen/api/looper/v1/loop_pb';
+import { Job_State, JobResultSchema, type JobSpec } from '@/gen/musicgen/api/jobs/v1/job_pb';
+import { LoopCandidate_Kind, LoopSpec_Ending } from '@/gen/musicgen/api/looper/v1/loop_pb';
 import { FakeAudio } from '@/testing/fake-audio';
 import { studioError } from '@/testing/memory-errors';
 import { createMemoryStudio, type MemoryStudio } from '@/testing/memory-studio';
@@ -38,6 +39,12 @@ async function findLoops(form: Awaited<ReturnType<typeof openPanel>>['form']): P
   await happen(() => memory.jobs.start(jobId));
   await happen(() => memory.jobs.succeed(jobId, sampleLoops(jobId)));
   return jobId;
+}
+
+/** Lets the track say where it loops. */
+function giveOwnPoints() {
+  const loopPoints = create(LoopPointsSchema, { startFrame: 44_100n, endFrame: 441_000n });
+  memory.library.edit('t1', { loopPoints });
 }
 
 beforeEach(() => {
@@ -143,13 +150,7 @@ describe('a loop', () => {
   });
 
   it('is of the track’s own points if it has some', async () => {
-    memory.library.edit('t1', {
-      loopPoints: {
-        $typeName: 'musicgen.api.audio.v1.LoopPoints',
-        startFrame: 44_100n,
-        endFrame: 441_000n,
-      },
-    });
+    giveOwnPoints();
     const { form } = await openPanel();
     const own = within(form.getByTestId('cycle-own'));
     expect(own.getByRole('radio')).toBeChecked();
@@ -204,6 +205,22 @@ describe('a search for loops', () => {
     expect(asked()).toMatchObject({
       value: { points: { startFrame: 176_400n, endFrame: 1_587_600n }, snapPoints: false },
     });
+  });
+
+  it('adds the seam to the track’s own points, and lists only the others', async () => {
+    giveOwnPoints();
+    const { form } = await openPanel();
+    await userEvent.click(form.getByTestId('find-loops'));
+    await waitFor(() => expect(memory.jobs.jobs).toHaveLength(1));
+    const jobId = memory.jobs.jobs[0]?.jobId ?? '';
+    const result = create(JobResultSchema, sampleLoops(jobId));
+    result.analysis?.candidates.splice(1);
+    for (const one of result.analysis?.candidates ?? []) one.kind = LoopCandidate_Kind.OWN;
+    await happen(() => memory.jobs.start(jobId));
+    await happen(() => memory.jobs.succeed(jobId, result));
+    expect(form.getByTestId('search-status')).toHaveTextContent('No other loop found');
+    expect(form.queryByTestId('cycle-found')).toBeNull();
+    expect(within(form.getByTestId('cycle-own')).getByTestId('seam-play')).toBeInTheDocument();
   });
 
   it('plays a seam, and stops what else is on', async () => {

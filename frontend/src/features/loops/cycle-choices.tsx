@@ -1,6 +1,10 @@
 import type { ApiError } from '@/api/errors';
 import type { Track } from '@/gen/musicgen/api/library/v1/track_pb';
-import type { LoopAnalysis, LoopCandidate } from '@/gen/musicgen/api/looper/v1/loop_pb';
+import {
+  type LoopAnalysis,
+  type LoopCandidate,
+  LoopCandidate_Kind,
+} from '@/gen/musicgen/api/looper/v1/loop_pb';
 import { lengthWords } from '@/ui/time';
 import { cycleOf, foundCycle } from './build-spec';
 import { ChoiceRow } from './choice-row';
@@ -24,7 +28,13 @@ export function CycleChoices(props: {
   const group = `cycle-${track.trackId}`;
   const rate = track.audio?.sampleRateHz ?? 0;
   const own = cycleOf(track.loopPoints);
-  const candidates = analysis?.candidates ?? [];
+  const ranked = (analysis?.candidates ?? []).map((candidate, index) => ({
+    candidate,
+    rank: index + 1,
+  }));
+  // The track's own points have a row already; a search adds how their seam sounds.
+  const itsOwn = ranked.find(({ candidate }) => candidate.kind === LoopCandidate_Kind.OWN);
+  const others = ranked.filter((one) => one !== itsOwn);
   return (
     <ul className="grid grid-cols-1 gap-2">
       {own !== undefined && (
@@ -36,11 +46,12 @@ export function CycleChoices(props: {
           onChoose={() => onChange({ cycle: 'own' })}
           title="The track’s own loop points"
           facts={`${placeWords(own, rate)}, ${lengthWords(secondsOf(own, rate))}`}
+          action={itsOwn && <SeamButton {...props} {...itsOwn} />}
         >
           <Picture {...props} cycle={own} />
         </ChoiceRow>
       )}
-      {own === undefined && candidates.length === 0 && (
+      {own === undefined && others.length === 0 && (
         <ChoiceRow
           id={`${group}-best`}
           group={group}
@@ -51,13 +62,12 @@ export function CycleChoices(props: {
           facts="The studio looks for it first"
         />
       )}
-      {candidates.map((candidate, index) => (
+      {others.map((one) => (
         <Found
-          key={`${candidate.points?.startFrame}:${candidate.points?.endFrame}`}
+          key={`${one.candidate.points?.startFrame}:${one.candidate.points?.endFrame}`}
           {...props}
+          {...one}
           group={group}
-          rank={index + 1}
-          candidate={candidate}
         />
       ))}
       <ChoiceRow

@@ -32,7 +32,6 @@ export function qualityWord(score: number): string {
 /** What one should know before choosing it. */
 export function noteWords(candidate: LoopCandidate): string[] {
   const notes: string[] = [];
-  if (candidate.kind === LoopCandidate_Kind.OWN) notes.push("the track's own");
   if (candidate.kind === LoopCandidate_Kind.WHOLE_FILE) notes.push('the whole track');
   if (candidate.kind === LoopCandidate_Kind.TAIL) notes.push('rings on into its start');
   if (candidate.partial) notes.push('skips music');

@@ -146,7 +146,6 @@ describe('a cycle in words', () => {
       'Good',
       'Fair',
     ]);
-    expect(noteWords(of({ kind: LoopCandidate_Kind.OWN }))).toEqual(["the track's own"]);
     expect(noteWords(of({ kind: LoopCandidate_Kind.WHOLE_FILE }))).toEqual(['the whole track']);
     const odd = of({ kind: LoopCandidate_Kind.TAIL, partial: true, timingSpreadMs: 14.4 });
     expect(noteWords(odd)).toEqual([

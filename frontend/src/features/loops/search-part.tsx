@@ -1,4 +1,5 @@
 import type { Job } from '@/gen/musicgen/api/jobs/v1/job_pb';
+import { LoopCandidate_Kind } from '@/gen/musicgen/api/looper/v1/loop_pb';
 import { Button, buttonClass } from '@/ui/button';
 import { ErrorNote } from '@/ui/error-note';
 import { DownIcon, SearchIcon } from '@/ui/icons';
@@ -17,7 +18,8 @@ export function SearchPart(props: {
   const { search } = props;
   const { job, analysis, nearMiss } = search;
   const working = job !== undefined && !isEnded(job);
-  const found = analysis?.candidates.length ?? 0;
+  const candidates = analysis?.candidates ?? [];
+  const others = candidates.filter((one) => one.kind !== LoopCandidate_Kind.OWN);
   return (
     <div className="grid grid-cols-1 gap-2.5">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
@@ -30,7 +32,7 @@ export function SearchPart(props: {
         </Button>
         <span role="status" data-testid="search-status" className="text-sm text-muted">
           {working && stageWords(job)}
-          {!search.busy && found > 0 && `${counted(found, 'loop')} found, best first`}
+          {!search.busy && candidates.length > 0 && foundWords(others.length)}
         </span>
         {working && (
           <Button look="quiet" className="ml-auto" onClick={search.cancel}>
@@ -48,9 +50,13 @@ export function SearchPart(props: {
           )}
         </ErrorNote>
       )}
-      {job !== undefined && !working && found > 0 && <PointsFiles job={job} />}
+      {job !== undefined && !working && candidates.length > 0 && <PointsFiles job={job} />}
     </div>
   );
+}
+
+function foundWords(count: number): string {
+  return count > 0 ? `${counted(count, 'loop')} found, best first` : 'No other loop found';
 }
 
 function stageWords(job: Job): string {
