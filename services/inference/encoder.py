@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,7 +128,7 @@ def encode(
     """Encode `source` to `target` and hash both. Blocks the thread; memory is constant.
     `tick` is called after each block, and what it raises ends the work.
 
-    Raises EngineCrashed for samples that are no numbers, DiskFull.
+    Raises EngineCrashed for samples that are no sound, DiskFull.
     """
     digest = hashlib.sha256()
     with (
@@ -142,11 +142,7 @@ def encode(
             expected_frames=facts.duration_frames,
         ) as writer,
     ):
-        for block in reader.blocks():
-            if not np.isfinite(block).all():
-                raise EngineCrashed(
-                    f"The engine's {source.name} holds samples that are no numbers."
-                )
+        for block in _blocks(reader, source.name):
             pcm = to_pcm_16_bit(block)
             digest.update(pcm.tobytes())
             # libsndfile rounds for FLAC but truncates for WAV; on the grid it does neither.
@@ -156,6 +152,13 @@ def encode(
     with AudioReader(target) as reader:
         properties = reader.properties
     return Encoded(target, sha256_of(target), target.stat().st_size, properties, digest.hexdigest())
+
+
+def _blocks(reader: AudioReader, name: str) -> Iterator[Samples]:
+    try:
+        yield from reader.blocks()
+    except InvalidAudio as error:
+        raise EngineCrashed(f"The engine's {name} is broken: {error.message}") from error
 
 
 def to_pcm_16_bit(samples: Samples) -> npt.NDArray[np.int16]:

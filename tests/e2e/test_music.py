@@ -98,8 +98,9 @@ def test_a_track_is_looped_to_an_exact_length(shared_studio: Studio, tmp_path: P
 
 
 def test_loops_are_found_chosen_and_looped(shared_studio: Studio, tmp_path: Path) -> None:
-    """What a track repeats is listed with its seams and points files; a cycle that is chosen
-    is played as often as asked for, and the result knows how clean its seam is."""
+    """A track's own points, and what it repeats besides, are listed with their seams and
+    points files; a cycle that is chosen is played as often as asked for, and the result knows
+    how clean its seam is."""
     track = thrice(shared_studio)["track"]
     track_id, period = track["track_id"], track["audio"]["duration_frames"] // 3
     done = shared_studio.cli(
@@ -108,7 +109,7 @@ def test_loops_are_found_chosen_and_looped(shared_studio: Studio, tmp_path: Path
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     best = json.loads(done.stdout)["loops"][0]
-    assert (best["kind"], best["length_frames"]) == ("repeat", period)
+    assert (best["kind"], best["length_frames"]) == ("own", period)
     assert 0 <= best["start_frame"] < best["end_frame"] <= 3 * period
     assert str(best["start_frame"]) in (tmp_path / "points.csv").read_text()
     seam = soundfile.info(tmp_path / "seams" / "seam-1.flac")
