@@ -231,7 +231,7 @@ describe('a search for loops', () => {
     const [first] = form.getAllByTestId('seam-play');
     await userEvent.click(first as HTMLElement);
     expect(audio.src).toBe(`/v1/artifacts/${jobId}/1/seam-1.flac`);
-    expect(page.studio.deck.state).toMatchObject({ tapeId: `seam-${jobId}-1`, playing: true });
+    expect(page.studio.deck.state).toMatchObject({ tapeId: `seam-${jobId}-loop 1`, playing: true });
     expect(first).toHaveAccessibleName('Pause the seam of loop 1');
   });
 

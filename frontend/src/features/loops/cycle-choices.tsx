@@ -28,13 +28,10 @@ export function CycleChoices(props: {
   const group = `cycle-${track.trackId}`;
   const rate = track.audio?.sampleRateHz ?? 0;
   const own = cycleOf(track.loopPoints);
-  const ranked = (analysis?.candidates ?? []).map((candidate, index) => ({
-    candidate,
-    rank: index + 1,
-  }));
+  const candidates = analysis?.candidates ?? [];
   // The track's own points have a row already; a search adds how their seam sounds.
-  const itsOwn = ranked.find(({ candidate }) => candidate.kind === LoopCandidate_Kind.OWN);
-  const others = ranked.filter((one) => one !== itsOwn);
+  const itsOwn = candidates.find((one) => one.kind === LoopCandidate_Kind.OWN);
+  const others = candidates.filter((one) => one !== itsOwn);
   return (
     <ul className="grid grid-cols-1 gap-2">
       {own !== undefined && (
@@ -46,7 +43,9 @@ export function CycleChoices(props: {
           onChoose={() => onChange({ cycle: 'own' })}
           title="The track’s own loop points"
           facts={`${placeWords(own, rate)}, ${lengthWords(secondsOf(own, rate))}`}
-          action={itsOwn && <SeamButton {...props} {...itsOwn} />}
+          action={
+            itsOwn && <SeamButton {...props} candidate={itsOwn} name="the track’s own loop" />
+          }
         >
           <Picture {...props} cycle={own} />
         </ChoiceRow>
@@ -62,12 +61,13 @@ export function CycleChoices(props: {
           facts="The studio looks for it first"
         />
       )}
-      {others.map((one) => (
+      {others.map((candidate, index) => (
         <Found
-          key={`${one.candidate.points?.startFrame}:${one.candidate.points?.endFrame}`}
+          key={`${candidate.points?.startFrame}:${candidate.points?.endFrame}`}
           {...props}
-          {...one}
           group={group}
+          rank={index + 1}
+          candidate={candidate}
         />
       ))}
       <ChoiceRow
@@ -122,7 +122,7 @@ function Found(props: {
         </span>
       }
       facts={notes.join(', ')}
-      action={<SeamButton {...props} />}
+      action={<SeamButton {...props} name={`loop ${rank}`} />}
     >
       <Picture {...props} cycle={cycle} />
     </ChoiceRow>
@@ -135,7 +135,7 @@ function isCycle(choice: LoopDraft['cycle'], cycle: Cycle): boolean {
 
 function SeamButton(props: {
   jobId: string;
-  rank: number;
+  name: string;
   candidate: LoopCandidate;
   slots: LoopSlots;
 }) {
@@ -143,8 +143,8 @@ function SeamButton(props: {
   const { sampleRateHz = 0, durationFrames = 0n } = seam?.audio ?? {};
   if (seam === undefined || sampleRateHz <= 0) return null;
   return props.slots.play({
-    clipId: `seam-${props.jobId}-${props.rank}`,
-    title: `the seam of loop ${props.rank}`,
+    clipId: `seam-${props.jobId}-${props.name}`,
+    title: `the seam of ${props.name}`,
     src: `/v1/${seam.key}`,
     durationSeconds: Number(durationFrames) / sampleRateHz,
   });
