@@ -6,6 +6,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# Beside it, so that the core is tested without torch: what neural engines need.
+NEURAL := .venv-neural
 NODE   := frontend/node_modules
 BUF    := $(NODE)/.bin/buf
 SOUNDS := services/inference/engines/composer/sounds
@@ -34,6 +36,7 @@ track: setup-run ## Make one track and exit: make track PROMPT="…" DURATION=30
 test: setup browser ## Set up what is missing and pass all tests
 	$(MAKE) test-frontend
 	$(MAKE) test-python
+	$(MAKE) test-neural
 
 .PHONY: check
 check: lint test ## Everything that CI checks
@@ -58,6 +61,15 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@ $(VENV)/run.stamp
+
+# MUSICGEN_TORCH_INDEX is an index of torch builds, where pip's own has not the right one.
+$(NEURAL)/.stamp: requirements/dev.txt requirements/engines/diffrhythm.txt pyproject.toml | $(BIN)/python
+	$(PYTHON) -m venv $(NEURAL)
+	$(NEURAL)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(NEURAL)/bin/pip install --quiet --disable-pip-version-check -r requirements/engines/diffrhythm.txt \
+	  $(if $(MUSICGEN_TORCH_INDEX),--extra-index-url $(MUSICGEN_TORCH_INDEX))
+	$(NEURAL)/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
 
 $(NODE)/.stamp: frontend/package.json frontend/package-lock.json
 	@node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' || \
@@ -101,14 +113,18 @@ generate: protos-deps $(NODE)/.stamp ## Generate Python and TypeScript from prot
 
 ## ---- checks -----------------------------------------------------------------------
 
-.PHONY: lint lint-python lint-protos lint-frontend lint-generated format
-lint: lint-python lint-protos lint-frontend lint-generated ## Format, lint, types, walls, contract, no diff in generated code
+.PHONY: lint lint-python lint-neural lint-protos lint-frontend lint-generated format
+lint: lint-python lint-neural lint-protos lint-frontend lint-generated ## Format, lint, types, walls, contract, no diff in generated code
 
 lint-python: $(VENV)/dev.stamp
 	ruff format --check .
 	ruff check .
 	mypy
 	lint-imports
+
+lint-neural: $(VENV)/dev.stamp $(NEURAL)/.stamp
+	mypy --python-executable $(NEURAL)/bin/python \
+	  $$(git ls-files 'services/inference/engines/diffrhythm/**.py' 'tests/neural/**.py')
 
 lint-protos: protos-deps $(NODE)/.stamp
 	$(BUF) format --diff --exit-code protos
@@ -143,6 +159,9 @@ test-python: $(VENV)/dev.stamp frontend/dist/index.html ## Unit, contract and en
 	coverage run -m pytest $(TESTS)
 	coverage combine --quiet
 	coverage report --skip-covered --fail-under=80
+
+test-neural: $(NEURAL)/.stamp ## Tests of neural engines, with torch
+	$(NEURAL)/bin/python -m pytest tests/neural
 
 ## ---- housekeeping -----------------------------------------------------------------
 

@@ -4,9 +4,10 @@
     ├── InvalidRequest ─ InvalidField, MalformedMessage, InvalidPrompt, InvalidLyrics,
     │                    InvalidAudio, UnsupportedFormat, RequestIdReused
     ├── NotFound ─────── ModelNotFound, JobNotFound, TrackNotFound, UploadNotFound,
-    │                    ArtifactNotFound, NoLoopFound, RouteNotFound
+    │                    ArtifactNotFound, NoLoopFound, RouteNotFound, DeviceNotFound
     ├── WrongState ───── JobAlreadyTerminal, JobNotTerminal, ModelNotInstalled,
-    │                    LicenceNotAccepted
+    │                    ModelUnusable, ModelInUse, LicenceNotAccepted,
+    │                    EnvironmentMissing, EnvironmentBroken, DownloadRefused
     ├── Exhausted ────── MessageTooLarge, QueueFull, RateLimited, DiskFull, OutOfMemory
     ├── Unavailable ──── ServiceUnavailable, StoreUnavailable, ModelLoading, EngineCrashed,
     │                    DownloadFailed
@@ -121,7 +122,7 @@ class NotFound(StudioError):
 
 
 class ModelNotFound(NotFound):
-    """No engine of that name."""
+    """No engine or model of that name."""
 
     reason = "MODEL_NOT_FOUND"
     default_remedy = "Choose one of the engines that `musicgen engines` lists."
@@ -162,6 +163,13 @@ class NoLoopFound(NotFound):
     default_remedy = "Give the loop points yourself, or choose music with a steady beat."
 
 
+class DeviceNotFound(NotFound):
+    """There is no such device, or the chosen one is not there any more."""
+
+    reason = "DEVICE_NOT_FOUND"
+    default_remedy = "Choose one of the devices that `musicgen devices` lists."
+
+
 class RouteNotFound(NotFound):
     """The gateway exposes nothing there."""
 
@@ -193,7 +201,21 @@ class ModelNotInstalled(WrongState):
     """The engine is known, but its weights are missing."""
 
     reason = "MODEL_NOT_INSTALLED"
-    default_remedy = "Install the engine first."
+    default_remedy = "Install the model first: `musicgen models install` with its name."
+
+
+class ModelUnusable(WrongState):
+    """The files of a model are there, but are not what it needs."""
+
+    reason = "MODEL_UNUSABLE"
+    default_remedy = "Install the model again."
+
+
+class ModelInUse(WrongState):
+    """The model is being used or installed, or another one needs it."""
+
+    reason = "MODEL_IN_USE"
+    default_remedy = "Wait until it is free, then try again."
 
 
 class LicenceNotAccepted(WrongState):
@@ -201,6 +223,29 @@ class LicenceNotAccepted(WrongState):
 
     reason = "LICENCE_NOT_ACCEPTED"
     default_remedy = "Read the licence and accept it, then try again."
+
+
+class EnvironmentMissing(WrongState):
+    """The engine's environment has not been made."""
+
+    reason = "ENVIRONMENT_MISSING"
+    default_remedy = "Set the engine up first: `musicgen engines setup` with its name."
+
+
+class EnvironmentBroken(WrongState):
+    """The engine's environment was made, but does not work."""
+
+    reason = "ENVIRONMENT_BROKEN"
+    default_remedy = "Repair it: `musicgen engines setup` with the engine's name and --repair."
+
+
+class DownloadRefused(WrongState):
+    """The hub gives the files only to people it knows."""
+
+    reason = "DOWNLOAD_REFUSED"
+    default_remedy = (
+        "Agree to the terms on the model's page, log in with `hf auth login`, then try again."
+    )
 
 
 class Exhausted(StudioError):

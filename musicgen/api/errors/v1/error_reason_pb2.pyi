@@ -45,7 +45,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_UNSUPPORTED_FORMAT: _ErrorReason.ValueType  # 8
     """[INVALID_ARGUMENT] The format is not one that the operation can use."""
     ERROR_REASON_MODEL_NOT_FOUND: _ErrorReason.ValueType  # 9
-    """[NOT_FOUND] No engine of that name. Metadata: engine, available."""
+    """[NOT_FOUND] No engine or model of that name. Metadata: engine or model, available."""
     ERROR_REASON_MODEL_NOT_INSTALLED: _ErrorReason.ValueType  # 10
     """[FAILED_PRECONDITION] The engine is known but its weights are missing."""
     ERROR_REASON_MODEL_LOADING: _ErrorReason.ValueType  # 11
@@ -106,6 +106,28 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[PERMISSION_DENIED] The request comes from a page or for a host name that is
     not allowed.
     """
+    ERROR_REASON_ENVIRONMENT_MISSING: _ErrorReason.ValueType  # 38
+    """[FAILED_PRECONDITION] The engine's environment has not been made. Metadata: engine."""
+    ERROR_REASON_ENVIRONMENT_BROKEN: _ErrorReason.ValueType  # 39
+    """[FAILED_PRECONDITION] The engine's environment was made, but does not work. Metadata:
+    engine.
+    """
+    ERROR_REASON_DEVICE_NOT_FOUND: _ErrorReason.ValueType  # 40
+    """[NOT_FOUND] There is no such device, or the chosen one is not there any more.
+    Metadata: device, available.
+    """
+    ERROR_REASON_MODEL_IN_USE: _ErrorReason.ValueType  # 41
+    """[FAILED_PRECONDITION] The model is being used or installed, or another one needs it.
+    Metadata: model.
+    """
+    ERROR_REASON_DOWNLOAD_REFUSED: _ErrorReason.ValueType  # 42
+    """[FAILED_PRECONDITION] The hub gives these files only to people it knows: a token is
+    missing, or its terms have to be agreed to there. Metadata: repository.
+    """
+    ERROR_REASON_MODEL_UNUSABLE: _ErrorReason.ValueType  # 43
+    """[FAILED_PRECONDITION] A model's file is whole, but not weights that can be used: names
+    or shapes differ, or there is code in it. Metadata: file.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Machine-readable reason, sent without its prefix in google.rpc.ErrorInfo.reason
@@ -136,7 +158,7 @@ ERROR_REASON_INVALID_AUDIO: ErrorReason.ValueType  # 7
 ERROR_REASON_UNSUPPORTED_FORMAT: ErrorReason.ValueType  # 8
 """[INVALID_ARGUMENT] The format is not one that the operation can use."""
 ERROR_REASON_MODEL_NOT_FOUND: ErrorReason.ValueType  # 9
-"""[NOT_FOUND] No engine of that name. Metadata: engine, available."""
+"""[NOT_FOUND] No engine or model of that name. Metadata: engine or model, available."""
 ERROR_REASON_MODEL_NOT_INSTALLED: ErrorReason.ValueType  # 10
 """[FAILED_PRECONDITION] The engine is known but its weights are missing."""
 ERROR_REASON_MODEL_LOADING: ErrorReason.ValueType  # 11
@@ -196,5 +218,27 @@ ERROR_REASON_ROUTE_NOT_FOUND: ErrorReason.ValueType  # 36
 ERROR_REASON_FORBIDDEN: ErrorReason.ValueType  # 37
 """[PERMISSION_DENIED] The request comes from a page or for a host name that is
 not allowed.
+"""
+ERROR_REASON_ENVIRONMENT_MISSING: ErrorReason.ValueType  # 38
+"""[FAILED_PRECONDITION] The engine's environment has not been made. Metadata: engine."""
+ERROR_REASON_ENVIRONMENT_BROKEN: ErrorReason.ValueType  # 39
+"""[FAILED_PRECONDITION] The engine's environment was made, but does not work. Metadata:
+engine.
+"""
+ERROR_REASON_DEVICE_NOT_FOUND: ErrorReason.ValueType  # 40
+"""[NOT_FOUND] There is no such device, or the chosen one is not there any more.
+Metadata: device, available.
+"""
+ERROR_REASON_MODEL_IN_USE: ErrorReason.ValueType  # 41
+"""[FAILED_PRECONDITION] The model is being used or installed, or another one needs it.
+Metadata: model.
+"""
+ERROR_REASON_DOWNLOAD_REFUSED: ErrorReason.ValueType  # 42
+"""[FAILED_PRECONDITION] The hub gives these files only to people it knows: a token is
+missing, or its terms have to be agreed to there. Metadata: repository.
+"""
+ERROR_REASON_MODEL_UNUSABLE: ErrorReason.ValueType  # 43
+"""[FAILED_PRECONDITION] A model's file is whole, but not weights that can be used: names
+or shapes differ, or there is code in it. Metadata: file.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

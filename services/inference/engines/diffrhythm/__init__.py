@@ -1,0 +1,1 @@
+"""DiffRhythm: songs from lyrics and a style, by flow matching over audio latents."""

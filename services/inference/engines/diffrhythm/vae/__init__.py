@@ -1,0 +1,1 @@
+"""The autoencoder (Oobleck) between audio and latents."""
