@@ -1,0 +1,84 @@
+"""The audio of a song as it is decoded: kept, let be heard, and at the end brought to its peak."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+
+from musicgen.engine.base import MIX_FILE, Preview, Report
+from services.inference.engines.diffrhythm.config import SAMPLE_RATE_HZ
+
+PEAK = 0.944
+"""-0.5 dBFS: what the loudest sample is brought to."""
+
+PREVIEW_S = 5.0
+BLOCK_SAMPLES = 65_536
+_SILENT = 1e-6
+
+
+class Mix:
+    """A mix of `samples` samples in `scratch`. How loud it is is known only at its end, so it
+    is written as it comes and scaled then; memory holds one stretch."""
+
+    def __init__(self, scratch: Path, samples: int, report: Report) -> None:
+        self._scratch, self._report = scratch, report
+        self._raw = scratch / "raw.wav"
+        self._file = soundfile.SoundFile(self._raw, "w", SAMPLE_RATE_HZ, 2, "FLOAT")
+        self._left = samples
+        self._loudest = _SILENT
+        self._unheard: list[Tensor] = []
+        self._previews, self._heard = 0, 0
+
+    def add(self, stretch: Tensor) -> None:
+        """Take the next [channels, samples]; what is beyond the end is dropped."""
+        audio = stretch[:, : self._left].float().cpu()
+        self._left -= audio.shape[1]
+        self._loudest = max(self._loudest, float(audio.abs().max()))
+        self._file.write(audio.T.contiguous().numpy())
+        self._unheard.append(audio)
+        unheard = sum(one.shape[1] for one in self._unheard)
+        if unheard >= PREVIEW_S * SAMPLE_RATE_HZ or not self._left:
+            self._let_be_heard()
+
+    def finish(self, tick: Callable[[], None]) -> None:
+        """Write MIX_FILE; what `tick` raises ends it."""
+        self._file.close()
+        gain = np.float32(PEAK / self._loudest)
+        with (
+            soundfile.SoundFile(self._raw) as raw,
+            soundfile.SoundFile(
+                self._scratch / MIX_FILE, "w", SAMPLE_RATE_HZ, 2, "FLOAT"
+            ) as finished,
+        ):
+            while len(block := raw.read(BLOCK_SAMPLES, dtype="float32", always_2d=True)):
+                finished.write(block * gain)
+                tick()
+        self._raw.unlink()
+
+    def _let_be_heard(self) -> None:
+        """Each is brought to the peak of all so far."""
+        name = f"preview-{self._previews}.wav"
+        audio = torch.cat(self._unheard, dim=1)
+        samples = (audio * (PEAK / self._loudest)).T.contiguous().numpy()
+        soundfile.write(self._scratch / name, samples, SAMPLE_RATE_HZ, subtype="FLOAT")
+        self._report(Preview(name, self._heard))
+        self._previews += 1
+        self._heard += audio.shape[1]
+        self._unheard = []
+
+    def __enter__(self) -> Mix:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
