@@ -124,7 +124,7 @@ lint-python: $(VENV)/dev.stamp
 
 lint-neural: $(VENV)/dev.stamp $(NEURAL)/.stamp
 	mypy --python-executable $(NEURAL)/bin/python \
-	  $$(git ls-files 'services/inference/engines/diffrhythm/**.py' 'tests/neural/**.py')
+	  $$(git ls-files 'services/inference/engines/diffrhythm/**.py' 'tests/neural/**.py' 'bench/diffrhythm/**.py')
 
 lint-protos: protos-deps $(NODE)/.stamp
 	$(BUF) format --diff --exit-code protos
@@ -200,6 +200,10 @@ bench-deps: $(VENV)/dev.stamp
 bench-looper: setup ## Loops found and judged on tracks whose truth is known, beside a rival: bench/README.md
 	python -m bench.looper.selfcheck
 	python -m bench.looper
+
+.PHONY: bench-diffrhythm
+bench-diffrhythm: $(NEURAL)/.stamp ## DiffRhythm at its true size, with weights that nobody trained
+	$(NEURAL)/bin/python -m bench.diffrhythm
 
 .PHONY: bench-first-sound
 bench-first-sound: setup ## Request → first preview that can be heard, through Envoy, for every family

@@ -16,6 +16,7 @@ GOLDEN = Path(__file__).parent / "golden"
 AT_TRUE_SIZE = Path(__file__).parents[4] / "shared" / "diffrhythm" / "golden"
 """Lies beside some checkouts."""
 
+WORDS = Path(__file__).parents[2] / "unit" / "diffrhythm_lyrics" / "golden"
 FILES = sorted(path.stem for path in GOLDEN.glob("*.npz"))
 
 
@@ -54,6 +55,15 @@ def _sizes(check: dict[str, object]) -> object:
     """Return what is needed of the weights to run, so that their sums are made only once."""
     weights = check["weights"]
     return {} if "config" in check else weights
+
+
+def test_words_lie_where_the_reference_puts_them(tmp_path: Path) -> None:
+    """Tokens at their frames, durations, and the phones of English lines."""
+    for name in ("lrc.json", "lrc.npz"):
+        (tmp_path / name).symlink_to(WORDS / name)
+    found = list(Folder(tmp_path, "a:").findings())
+    assert len(found) == 22
+    assert [one for one in found if not one.passed] == []
 
 
 def test_other_weights_are_told(folder: Path) -> None:

@@ -28,6 +28,7 @@ from services.inference.engines.diffrhythm.golden.values import (
     Given,
     difference,
 )
+from services.inference.engines.diffrhythm.golden.words import lyrics_findings
 from services.inference.engines.diffrhythm.precision import FULL, PUBLISHED, Precision
 from services.inference.engines.diffrhythm.vae.oobleck import Autoencoder
 from services.inference.engines.diffrhythm.weights import DIT_PREFIX, assign, folded
@@ -51,6 +52,8 @@ class Folder:
         for file in sorted(self.path.glob("*.npz")):
             with np.load(file) as arrays:
                 yield from self._compare(file.stem, dict(arrays))
+        if (words := self.path / "lrc.json").exists():
+            yield from lyrics_findings(words)
 
     def _compare(self, file: str, arrays: Arrays) -> Iterator[Finding]:
         values: Iterator[tuple[str, Tensor, float]] = iter(())

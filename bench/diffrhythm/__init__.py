@@ -1,0 +1,1 @@
+"""How fast DiffRhythm is at its true size, with synthetic weights."""
