@@ -11,8 +11,19 @@ MIN_STEPS_TIMED = 2
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """How far bytes have come. `total_bytes` 0: unknown. `bytes_per_second` 0: not measured
+    yet."""
+
+    done_bytes: int
+    total_bytes: int
+    bytes_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
-    """How far work has come. `fraction` is of the whole job, 0 to 1."""
+    """How far work has come. `fraction` is of the whole job, 0 to 1. `transfer` is there
+    where the work moves bytes."""
 
     stage: str
     step: int
@@ -20,6 +31,7 @@ class Progress:
     fraction: float
     eta_s: float | None = None
     detail: str = ""
+    transfer: Transfer | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from rich.table import Column
 from rich.text import Text
 
 from musicgen.api.jobs.v1 import job_pb2
+from musicgen.api.progress.v1 import progress_pb2
 from musicgen.cli.jsonable import job_state
 from musicgen.cli.output import clock, console, printable, size
 
@@ -154,7 +155,9 @@ def bar_of(job: job_pb2.Job) -> dict[str, Any]:
         shown.update(total=1.0, completed=1.0, stage="done")
     elif state in {"running", "cancelling"} and job.HasField("progress"):
         parts = [progress.stage, progress.detail]
-        if progress.steps > 1:
+        if progress.HasField("transfer") and progress.transfer.total_bytes:
+            parts.append(moved(progress.transfer))
+        elif progress.steps > 1:
             parts.append(f"{progress.step}/{progress.steps}")
         if job.attempt > 1:
             parts.append(f"attempt {job.attempt}")
@@ -167,3 +170,11 @@ def bar_of(job: job_pb2.Job) -> dict[str, Any]:
     elif state in {"failed", "cancelled"}:
         shown.update(total=1.0, completed=progress.fraction)
     return shown
+
+
+def moved(transfer: progress_pb2.Transfer) -> str:
+    """Say how far bytes have come, and how fast if that was measured."""
+    share = f"{size(transfer.done_bytes)} of {size(transfer.total_bytes)}"
+    if not transfer.bytes_per_second:
+        return share
+    return f"{share}, {size(round(transfer.bytes_per_second))}/s"

@@ -10,16 +10,48 @@ import click
 from rich.padding import Padding
 from rich.text import Text
 
-from musicgen.cli.jsonable import engine_to_json
-from musicgen.cli.output import STYLES, clock, console, print_json, print_table, printable
+from musicgen.cli.jsonable import engine_to_json, environment_to_json, job_to_json
+from musicgen.cli.output import STYLES, clock, console, print_json, print_table, printable, say
 from musicgen.cli.shell import Shell, studio_options
+from musicgen.cli.work import run_job
+from musicgen.client import specs
 
 
-@click.command(epilog="\b\nExample:\n  musicgen engines --json | jq '.engines[].options_schema'\n")
+@click.group(
+    invoke_without_command=True,
+    epilog="""\b
+Examples:
+  musicgen engines --json | jq '.engines[].options_schema'
+  musicgen engines setup diffrhythm
+""",
+)
+@studio_options
+@click.pass_context
+def engines(ctx: click.Context) -> None:
+    """List the engines and what each can do; or set one up."""
+    if ctx.invoked_subcommand is None:
+        _list(ctx.ensure_object(Shell))
+
+
+@engines.command()
+@click.argument("engine", metavar="ENGINE")
+@click.option("--repair", "action", flag_value="repair", help="Check every file; make it anew.")
+@click.option("--remove", "action", flag_value="remove", help="Remove it, and what it takes.")
 @studio_options
 @click.pass_obj
-def engines(shell: Shell) -> None:
-    """List the engines and what each can do."""
+def setup(shell: Shell, engine: str, action: str | None) -> None:
+    """Make the environment that ENGINE runs in, with the build of torch that fits this
+    machine; or repair or remove it."""
+    action = action or "make"
+    job = run_job(shell, specs.setup_engine(engine, action), f"Setting up {engine}")
+    if shell.json:
+        print_json({"job": job_to_json(job)})
+        return
+    environment = environment_to_json(job.result.environment)
+    say(f"The environment of {engine} is {environment['state']}.")
+
+
+def _list(shell: Shell) -> None:
     found = [engine_to_json(engine) for engine in shell.ask(lambda studio: studio.list_engines())]
     if shell.json:
         print_json({"engines": found})
@@ -56,7 +88,10 @@ def describe(engine: dict[str, Any]) -> None:
             f"  {printable(engine['license'])}",
         )
     )  # fmt: skip
-    for text in (engine["detail"], engine["description"]):
+    environment = engine["environment"]
+    wanting = environment["state"] not in ("ready", "not_needed", "unspecified")
+    setup_hint = f"Not set up: `musicgen engines setup {engine['name']}`." if wanting else ""
+    for text in (setup_hint, engine["detail"], engine["description"]):
         if text:
             out.print(Padding(Text(printable(text)), (0, 0, 0, 2)))
     options = _options(engine)

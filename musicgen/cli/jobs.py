@@ -137,22 +137,28 @@ def _print(shell: Shell, job: job_pb2.Job) -> None:
 
 def describe(job: job_pb2.Job) -> str:
     """Say in a few words what a job is to do."""
-    spec = job.spec
+    spec, said = job.spec, ""
     match spec.WhichOneof("kind"):
         case "generate":
-            return spec.generate.parameters.prompt
+            said = spec.generate.parameters.prompt
         case "loop":
             extent = (
                 f"{spec.loop.cycles} times"
                 if spec.loop.cycles
                 else f"for {spec.loop.length_seconds:g} s"
             )
-            return f"{_name_of(spec.loop.source)} {extent}"
+            said = f"{_name_of(spec.loop.source)} {extent}"
         case "find_loops":
-            return f"loops of {_name_of(spec.find_loops.source)}"
+            said = f"loops of {_name_of(spec.find_loops.source)}"
         case "export":
-            return spec.export.track_id
-    return ""
+            said = spec.export.track_id
+        case "install_model":
+            said = spec.install_model.model
+        case "verify_model":
+            said = spec.verify_model.model
+        case "setup_engine":
+            said = spec.setup_engine.engine
+    return said
 
 
 def _name_of(source: audio_pb2.AudioRef) -> str:

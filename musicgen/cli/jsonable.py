@@ -10,7 +10,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from musicgen.api.audio.v1 import audio_pb2
 from musicgen.api.errors.v1 import error_pb2, error_reason_pb2
-from musicgen.api.inference.v1 import inference_service_pb2
+from musicgen.api.inference.v1 import (
+    device_pb2,
+    environment_pb2,
+    inference_service_pb2,
+    model_pb2,
+)
 from musicgen.api.jobs.v1 import job_pb2
 from musicgen.api.library.v1 import track_pb2
 from musicgen.api.progress.v1 import progress_pb2
@@ -54,6 +59,12 @@ def job_to_json(job: job_pb2.Job) -> dict[str, Any]:
             for download in job.result.downloads
         ],
         "loops": (loops_to_json(job.result.analysis) if job.result.HasField("analysis") else None),
+        "model": model_to_json(job.result.model) if job.result.HasField("model") else None,
+        "environment": (
+            environment_to_json(job.result.environment)
+            if job.result.HasField("environment")
+            else None
+        ),
         "error": _error(job.error) if job.HasField("error") else None,
         "attempt": job.attempt,
         "max_attempts": job.max_attempts,
@@ -129,6 +140,80 @@ def engine_to_json(engine: inference_service_pb2.Engine) -> dict[str, Any]:
         "default_duration_s": manifest.default_duration_seconds,
         "supports_lyrics": manifest.supports_lyrics,
         "options_schema": MessageToDict(manifest.options_schema),
+        "environment": environment_to_json(engine.environment),
+    }
+
+
+def environment_to_json(environment: environment_pb2.Environment) -> dict[str, Any]:
+    """Describe an engine's environment."""
+    state = environment_pb2.Environment.State.Name(environment.state)
+    return {
+        "engine": environment.engine,
+        "state": state.removeprefix("STATE_").lower(),
+        "device_build": environment.device_build,
+        "detail": environment.detail,
+        "size_bytes": environment.size_bytes,
+    }
+
+
+def model_state(model: model_pb2.Model) -> str:
+    """Return the state in lower-case words, such as "not installed"."""
+    name = model_pb2.Model.State.Name(model.state)
+    return name.removeprefix("STATE_").lower().replace("_", " ")
+
+
+def model_to_json(model: model_pb2.Model) -> dict[str, Any]:
+    """Describe a model."""
+    licence = model.licence
+    return {
+        "name": model.name,
+        "display_name": model.display_name,
+        "description": model.description,
+        "engine": model.engine,
+        "variant": model.variant,
+        "repository": model.repository,
+        "revision": model.revision,
+        "state": model_state(model).replace(" ", "_"),
+        "detail": model.detail,
+        "size_bytes": model.size_bytes,
+        "installed_bytes": model.installed_bytes,
+        "memory_bytes": model.memory_bytes,
+        "max_duration_s": model.max_duration_seconds,
+        "capabilities": list(model.capabilities),
+        "needs": list(model.needs),
+        "defaults": MessageToDict(model.defaults),
+        "licence": {
+            "licence_id": licence.licence_id,
+            "title": licence.title,
+            "url": licence.url,
+            "summary": licence.summary,
+            "meaning_for_tracks": licence.meaning_for_tracks,
+            "must_accept": licence.must_accept,
+            "non_commercial": licence.non_commercial,
+            "accepted": model.licence_accepted,
+        },
+        "files": [
+            {
+                "path": file.path,
+                "size_bytes": file.size_bytes,
+                "sha256": file.sha256,
+                "installed": file.installed,
+            }
+            for file in model.files
+        ],
+    }
+
+
+def device_to_json(device: device_pb2.Device) -> dict[str, Any]:
+    """Describe a device."""
+    half = device_pb2.Device.Half.Name(device.half).removeprefix("HALF_").lower()
+    return {
+        "device_id": device.device_id,
+        "kind": device_pb2.Device.Kind.Name(device.kind).removeprefix("KIND_").lower(),
+        "name": device.name,
+        "memory_bytes": device.memory_bytes,
+        "half": half,
+        "chosen": device.chosen,
     }
 
 
@@ -148,6 +233,15 @@ def _progress(progress: progress_pb2.Progress) -> dict[str, Any]:
         "fraction": progress.fraction,
         "eta_s": eta_s,
         "detail": progress.detail,
+        "transfer": (
+            {
+                "done_bytes": progress.transfer.done_bytes,
+                "total_bytes": progress.transfer.total_bytes,
+                "bytes_per_second": progress.transfer.bytes_per_second,
+            }
+            if progress.HasField("transfer")
+            else None
+        ),
     }
 
 

@@ -15,9 +15,10 @@ from typing import Any, Self, TypeVar
 from musicgen.api.audio.v1 import audio_pb2
 from musicgen.api.jobs.v1 import job_pb2
 from musicgen.api.library.v1 import track_pb2
-from musicgen.cli.display import Display
+from musicgen.cli.display import Display, display_for
 from musicgen.cli.exits import WorkFailed
 from musicgen.cli.jsonable import track_file_to_json
+from musicgen.cli.shell import Shell, run_async
 from musicgen.client import specs
 from musicgen.client.saving import check_target, saving
 from musicgen.client.studio import Studio
@@ -244,3 +245,14 @@ class Worker:
     async def _cancel(self, job_id: str) -> None:
         with contextlib.suppress(JobAlreadyTerminal):
             await self._studio.cancel_job(job_id)
+
+
+def run_job(shell: Shell, spec: job_pb2.JobSpec, label: str) -> job_pb2.Job:
+    """Run one job to its end, with progress. Ctrl-C cancels it. Raises WorkFailed."""
+
+    async def run() -> job_pb2.Job:
+        async with shell.studio() as studio:
+            with Interrupts() as interrupts, display_for(as_json=shell.json) as display:
+                return await Worker(studio, display, interrupts).run(spec, label)
+
+    return run_async(run())

@@ -9,7 +9,7 @@ from typing import Any
 
 from musicgen.api.audio.v1 import audio_pb2
 from musicgen.api.engine.v1 import engine_pb2
-from musicgen.api.inference.v1 import inference_service_pb2
+from musicgen.api.inference.v1 import environment_pb2, inference_service_pb2, model_pb2
 from musicgen.api.jobs.v1 import job_pb2
 from musicgen.api.library.v1 import track_pb2
 from musicgen.api.looper.v1 import loop_pb2
@@ -189,6 +189,42 @@ def export(track_id: str, format: str = "flac") -> job_pb2.JobSpec:
             track_id=checked_text("track_id", track_id), format=_format(format)
         )
     )
+
+
+def install_model(model: str, *, accept_licence: bool = False, folder: str = "") -> job_pb2.JobSpec:
+    """Ask for a model and all that it needs. `accept_licence` says that their licences were
+    read and are accepted; `folder`, an absolute path on the studio's machine, has the files
+    already. Raises InvalidField."""
+    spec = model_pb2.InstallModelSpec(
+        model=checked_text("model", model),
+        accept_licence=accept_licence,
+        folder=checked_text("folder", folder),
+    )
+    return job_pb2.JobSpec(install_model=spec)
+
+
+def verify_model(model: str) -> job_pb2.JobSpec:
+    """Ask whether a model's files are what was promised. Raises InvalidField."""
+    spec = model_pb2.VerifyModelSpec(model=checked_text("model", model))
+    return job_pb2.JobSpec(verify_model=spec)
+
+
+ACTIONS: Mapping[str, environment_pb2.SetupEngineSpec.Action.ValueType] = {
+    "make": environment_pb2.SetupEngineSpec.ACTION_MAKE,
+    "repair": environment_pb2.SetupEngineSpec.ACTION_REPAIR,
+    "remove": environment_pb2.SetupEngineSpec.ACTION_REMOVE,
+}
+"""What can be done with an engine's environment."""
+
+
+def setup_engine(engine: str, action: str = "make") -> job_pb2.JobSpec:
+    """Ask for an engine's environment; `action` is one of ACTIONS. Raises InvalidField."""
+    if action not in ACTIONS:
+        raise _invalid("action", f"must be one of {', '.join(ACTIONS)}")
+    spec = environment_pb2.SetupEngineSpec(
+        engine=checked_text("engine", engine), action=ACTIONS[action]
+    )
+    return job_pb2.JobSpec(setup_engine=spec)
 
 
 def checked_text(field: str, value: str) -> str:

@@ -28,6 +28,7 @@ from musicgen.client.address import (
     parse_endpoint,
 )
 from musicgen.client.backoff import Backoff
+from musicgen.client.models import Models
 from musicgen.client.specs import checked_header, checked_text
 from musicgen.client.transfer import OnBytes, Transfers
 from musicgen.client.view import TERMINAL_STATES, JobsView, Kind
@@ -83,6 +84,7 @@ class Studio:
         self._inference = inference_service_pb2_grpc.InferenceServiceStub(self._channel)
         self._library = library_service_pb2_grpc.LibraryServiceStub(self._channel)
         self._system = system_service_pb2_grpc.SystemServiceStub(self._channel)
+        self.models = Models(self._channel, self._call)
         key = api_key if api_key is not None else os.environ.get(API_KEY_VARIABLE, "")
         self._headers = {API_KEY_HEADER: checked_header("api_key", key)} if key else {}
         self._transfers = Transfers(self.endpoint.url, self._backoff, self._headers)

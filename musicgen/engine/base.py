@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from musicgen.errors import ModelNotFound
 from musicgen.progress import Progress
 
 MIX_FILE = "mix.wav"
@@ -121,6 +122,9 @@ class Generation:
     """The engine's plan, as plain JSON values, for the track's recipe."""
     files: Sequence[ExtraFile] = ()
     """What lies beside the mix: up to MAX_EXTRA_FILES, each with a name of its own."""
+    rung: str = ""
+    """How the engine made do with the memory that there was, such as "full" or "offload", for
+    the recipe; "" from an engine that knows one way only."""
 
 
 class Engine(abc.ABC):
@@ -137,3 +141,20 @@ class Engine(abc.ABC):
         Runs in a thread. Raises a StudioError for anything a person can act on, and lets
         what `report` raises pass.
         """
+
+    def load(self, model: str, report: Report) -> None:
+        """Load a model of the studio's catalogue, so that the next piece begins at once;
+        others may be dropped for it. For engines that have models.
+
+        Runs in a thread, never beside `generate`. Raises ModelNotFound for a model that is
+        not this engine's, ModelNotInstalled, OutOfMemory.
+        """
+        del report
+        raise ModelNotFound(
+            f"{self.manifest.display_name} has no model called {model[:100]!r}.",
+            metadata={"engine": self.manifest.name, "model": model[:100]},
+        )
+
+    def loaded_models(self) -> Sequence[str]:
+        """Return the names of the models that are in memory. Called between pieces."""
+        return ()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import grpc
 
@@ -18,11 +19,13 @@ from musicgen.engine.convert import (
     preview_from_proto,
 )
 from musicgen.engine.servicer import TOKEN_METADATA
-from musicgen.errors import EngineCrashed, ServiceUnavailable
+from musicgen.errors import EngineCrashed, ModelNotFound, ServiceUnavailable
 from musicgen.progress import Progress
 from musicgen.rpc.channel import connect
 from musicgen.rpc.convert_progress import progress_from_proto
 from musicgen.rpc.status import from_rpc_error
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,33 @@ class EngineClient:
         except asyncio.CancelledError as end:
             raise _closed_or(end) from end
         return manifest_from_proto(answer.manifest)
+
+    async def loaded_models(self, timeout_s: float) -> Sequence[str]:
+        """Return the names of the models in the host's memory, once it is idle. Raises
+        GenerationTimeout."""
+        answer = await self._answer(
+            self._stub.Describe(
+                engine_service_pb2.DescribeRequest(), metadata=self._metadata, timeout=timeout_s
+            )
+        )
+        return tuple(answer.loaded_models)
+
+    async def load(self, model: str) -> Sequence[str]:
+        """Load a model, however long that takes; return the names of those in memory then.
+        Raises ModelNotFound if the engine has no such model."""
+        request = engine_service_pb2.LoadRequest(model=model)
+        answer = await self._answer(self._stub.Load(request, metadata=self._metadata))
+        return tuple(answer.loaded_models)
+
+    async def _answer(self, call: Awaitable[Answer]) -> Answer:
+        try:
+            return await call
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                raise ModelNotFound("The engine has no models.") from error
+            raise from_rpc_error(error) from error
+        except asyncio.CancelledError as end:
+            raise _closed_or(end) from end
 
     async def generate(
         self, parameters: Parameters, scratch: Path

@@ -108,6 +108,7 @@ def generation_to_proto(made: Generation, mix_name: str) -> engine_pb2.Generatio
         tempo_bpm=made.tempo_bpm,
         musical_key=made.musical_key,
         decides_length=made.decides_length,
+        rung=made.rung,
         decisions=struct_from_dict(made.decisions),
     )
     if made.loop_frames is not None:
@@ -133,6 +134,7 @@ def generation_from_proto(message: engine_pb2.Generation) -> tuple[Generation, s
             (points.start_frame, points.end_frame) if message.HasField("loop_points") else None
         ),
         decides_length=message.decides_length,
+        rung=message.rung,
         decisions=dict_from_struct(message.decisions),
         files=_extra_files(message.files, mixes[0]),
     )

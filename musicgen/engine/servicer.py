@@ -43,10 +43,20 @@ class EngineServicer(engine_service_pb2_grpc.EngineServiceServicer):
         """Answer once no generation runs: a caller that cancelled learns here that the
         engine has stopped."""
         self._authenticate(context)
-        await self._worker.idle()
         return engine_service_pb2.DescribeResponse(
-            manifest=manifest_to_proto(self._worker.manifest)
+            loaded_models=await self._worker.loaded_models(),
+            manifest=manifest_to_proto(self._worker.manifest),
         )
+
+    async def Load(
+        self,
+        request: engine_service_pb2.LoadRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> engine_service_pb2.LoadResponse:
+        """Load a model."""
+        self._authenticate(context)
+        loaded = await self._worker.load(request.model)
+        return engine_service_pb2.LoadResponse(loaded_models=loaded)
 
     async def Generate(
         self,

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import errno
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 from musicgen.engine.base import Engine, Generation, Manifest, Parameters, Preview, Report
@@ -35,6 +35,28 @@ class EngineWorker:
         """Wait until no generation is running."""
         async with self._turn:
             pass
+
+    async def loaded_models(self) -> Sequence[str]:
+        """Return the names of the models in memory, once no generation runs."""
+        async with self._turn:
+            return tuple(self._engine.loaded_models())
+
+    async def load(self, model: str) -> Sequence[str]:
+        """Load a model; return the names of those in memory then. A cancelled caller waits
+        until the engine has noticed. Raises a StudioError, or whatever the engine raised."""
+
+        def work(report: Report) -> None:
+            try:
+                self._engine.load(model, report)
+            except MemoryError as error:
+                raise OutOfMemory("The model does not fit into memory.") from error
+
+        async with self._turn:
+            thread = ThreadedWork(work)
+            async with contextlib.aclosing(thread.run()) as events:
+                async for _ in events:
+                    pass
+            return tuple(self._engine.loaded_models())
 
     async def generate(
         self, parameters: Parameters, scratch: Path

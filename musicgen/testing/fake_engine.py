@@ -35,6 +35,8 @@ from musicgen.progress import Progress, ProgressMeter, Stage
 from musicgen.testing.signals import sine
 
 SAMPLE_RATE_HZ = 44_100
+MODELS = ("big",)
+"""What it can load, though it needs no model to play a sine."""
 HANG_S = 3_600.0
 
 SCORE = (
@@ -154,6 +156,19 @@ class FakeEngine(Engine):
 
     def __init__(self, script: Script | None = None) -> None:
         self._script = script or Script()
+        self._model = ""
+
+    def load(self, model: str, report: Report) -> None:
+        """Load one of MODELS, in place of the one before."""
+        if model not in MODELS:
+            return super().load(model, report)
+        report(Progress("loading", 0, 1, 0.0))
+        self._model = model
+        return None
+
+    def loaded_models(self) -> Sequence[str]:
+        """Return the model that was loaded last."""
+        return (self._model,) if self._model else ()
 
     def generate(self, parameters: Parameters, scratch: Path, report: Report) -> Generation:
         """Write the sine, step by step."""

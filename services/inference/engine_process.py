@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 import enum
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 from musicgen.engine.base import Manifest, Parameters, Preview
@@ -16,6 +16,7 @@ from musicgen.errors import (
     Cancelled,
     EngineCrashed,
     GenerationTimeout,
+    ModelInUse,
     ServiceUnavailable,
     StudioError,
 )
@@ -58,6 +59,7 @@ class EngineProcess:
         # What a host does belongs to no request; its log lines must not name one.
         self._context = contextvars.copy_context()
         self._host: HostProcess | None = None
+        self._loaded: Sequence[str] = ()
         self._starting: asyncio.Task[HostProcess] | None = None
         self._watching: asyncio.Task[None] | None = None
 
@@ -81,7 +83,7 @@ class EngineProcess:
         return await asyncio.shield(self._starting)
 
     async def _start(self) -> HostProcess:
-        self.state, self.detail = State.STARTING, ""
+        self.state, self.detail, self._loaded = State.STARTING, "", ()
         try:
             host = await HostProcess.start(
                 self.entry.command,
@@ -165,6 +167,53 @@ class EngineProcess:
                 # Also after an error: it may be ours, of a host that goes on meanwhile.
                 if not at_rest:
                     await to_the_end(self._settle(host))
+
+    @property
+    def busy(self) -> bool:
+        """Whether a generation runs, or a model is being loaded."""
+        return self._turn.locked()
+
+    async def load(self, model: str) -> None:
+        """Load a model, if nothing else runs. Raises ModelInUse, what the engine raised,
+        EngineCrashed if the host died."""
+        self._check_idle()
+        async with self._turn:
+            host = await self.start()
+            try:
+                self._loaded = tuple(await host.client.load(model))
+            except ServiceUnavailable as error:
+                raise await to_the_end(self._crashed(host)) from error
+            except asyncio.CancelledError:
+                await to_the_end(self._settle(host))
+                raise
+
+    async def unload(self) -> None:
+        """End the host, which gives all its memory back. Raises ModelInUse if it works."""
+        self._check_idle()
+        async with self._turn:
+            await self.stop()
+
+    async def renew(self) -> None:
+        """End the host as soon as it does not work: the next one starts with what is set
+        then."""
+        async with self._turn:
+            await self.stop()
+
+    def _check_idle(self) -> None:
+        if self.busy:
+            raise ModelInUse(
+                f"The engine {self.entry.name} is working.", metadata={"engine": self.entry.name}
+            )
+
+    async def loaded_models(self) -> Sequence[str]:
+        """Return the names of the models in the host's memory; while it works, those that
+        were there before."""
+        if self._host is None:
+            return ()
+        if not self.busy:
+            with contextlib.suppress(StudioError):
+                self._loaded = tuple(await self._host.client.loaded_models(CANCEL_LIMIT_S))
+        return self._loaded
 
     async def _settle(self, host: HostProcess) -> None:
         """Make sure that the host works on nothing any more."""

@@ -35,6 +35,7 @@ def build(
         "seed": parameters.seed,
         "options": dict(parameters.options),
         **{name: str(value) for name, value in computed_with.items()},
+        **({"rung": made.rung} if made.rung else {}),
         "decisions": decisions,
         "audio_sha256": encoded.audio_sha256,
     }

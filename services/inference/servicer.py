@@ -10,26 +10,53 @@ import grpc
 
 from musicgen.api.audio.v1 import audio_pb2
 from musicgen.api.engine.v1 import engine_pb2
-from musicgen.api.inference.v1 import inference_service_pb2, inference_service_pb2_grpc
+from musicgen.api.inference.v1 import (
+    device_pb2,
+    environment_pb2,
+    inference_service_pb2,
+    inference_service_pb2_grpc,
+)
 from musicgen.engine.convert import manifest_to_proto, parameters_from_proto, struct_from_dict
+from musicgen.engine.devices import Device
+from musicgen.errors import InvalidField
 from musicgen.rpc import log
 from musicgen.rpc.convert_audio import artifact_to_proto, format_from_proto
 from musicgen.rpc.convert_progress import progress_to_proto
 from musicgen.rpc.work import during
+from services.inference.devices.listing import Devices
 from services.inference.engine_process import EngineProcess, State
+from services.inference.environment_setup import EnvironmentSetup
+from services.inference.environments.environments import Action, Status
+from services.inference.environments.environments import State as EnvironmentState
 from services.inference.generator import Generator, Order, Produced
 from services.inference.previews import FORMAT, StoredPreview
 
 DEFAULT_ENGINE = "composer"
 _PARAMETERS = "spec.parameters"
+_SPEC = environment_pb2.SetupEngineSpec
+_ACTIONS: Mapping[int, Action] = {
+    _SPEC.ACTION_UNSPECIFIED: "make",
+    _SPEC.ACTION_MAKE: "make",
+    _SPEC.ACTION_REPAIR: "repair",
+    _SPEC.ACTION_REMOVE: "remove",
+}
 
 
 class InferenceServicer(inference_service_pb2_grpc.InferenceServiceServicer):
     """The studio's side of the engines."""
 
-    def __init__(self, engines: Mapping[str, EngineProcess], generator: Generator) -> None:
+    def __init__(
+        self,
+        engines: Mapping[str, EngineProcess],
+        generator: Generator,
+        setup: EnvironmentSetup,
+        devices: Devices,
+    ) -> None:
         self._engines = engines
         self._generator = generator
+        self._setup = setup
+        self._devices = devices
+        self._renewing: set[asyncio.Task[None]] = set()
 
     async def ListEngines(
         self,
@@ -37,7 +64,7 @@ class InferenceServicer(inference_service_pb2_grpc.InferenceServiceServicer):
         context: grpc.aio.ServicerContext[Any, Any],
     ) -> inference_service_pb2.ListEnginesResponse:
         """List every engine, also those that can't start."""
-        described = [_describe(engine) for _, engine in sorted(self._engines.items())]
+        described = [self._describe(engine) for _, engine in sorted(self._engines.items())]
         return inference_service_pb2.ListEnginesResponse(engines=await asyncio.gather(*described))
 
     async def Generate(
@@ -61,6 +88,86 @@ class InferenceServicer(inference_service_pb2_grpc.InferenceServiceServicer):
                 yield inference_service_pb2.GenerateResponse(preview=_preview(event))
             else:
                 yield inference_service_pb2.GenerateResponse(progress=progress_to_proto(event))
+
+    async def _describe(self, engine: EngineProcess) -> inference_service_pb2.Engine:
+        described = await _describe(engine)
+        status = await self._setup.status(engine.entry.name)
+        described.environment.CopyFrom(_environment(engine.entry.name, status))
+        if status is not None and status.state is not EnvironmentState.READY:
+            described.state = inference_service_pb2.Engine.STATE_UNAVAILABLE
+            remedy = f"`musicgen engines setup {engine.entry.name}` makes its environment"
+            described.detail = f"{status.detail}; {remedy}" if status.detail else remedy
+        return described
+
+    async def SetupEngine(
+        self,
+        request: inference_service_pb2.SetupEngineRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> AsyncIterator[inference_service_pb2.SetupEngineResponse]:
+        """Stream a set-up; the caller's cancellation ends it."""
+        engine, action = request.spec.engine, _ACTIONS.get(request.spec.action)
+        if action is None:
+            raise InvalidField(
+                f"{request.spec.action} is no action.", fields={"spec.action": "unknown"}
+            )
+        steps = self._setup.run(request.job_id, request.fence, engine, action)
+        async for step in during(context, steps):
+            yield inference_service_pb2.SetupEngineResponse(progress=progress_to_proto(step))
+        environment = _environment(engine, await self._setup.status(engine))
+        yield inference_service_pb2.SetupEngineResponse(result=environment)
+
+    async def ListDevices(
+        self,
+        request: inference_service_pb2.ListDevicesRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> inference_service_pb2.ListDevicesResponse:
+        """List the devices."""
+        listed = await asyncio.to_thread(self._devices.listed)
+        return inference_service_pb2.ListDevicesResponse(
+            devices=[_device(device) for device in listed.devices],
+            choice=listed.choice,
+            trouble=listed.trouble,
+        )
+
+    async def SelectDevice(
+        self,
+        request: inference_service_pb2.SelectDeviceRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> inference_service_pb2.SelectDeviceResponse:
+        """Choose a device; hosts that know the old one end when they have nothing to do."""
+        listed = await asyncio.to_thread(self._devices.select, request.device_id)
+        for engine in self._engines.values():
+            if engine.entry.environment and engine.host_pid is not None:
+                task = asyncio.create_task(engine.renew())
+                self._renewing.add(task)
+                task.add_done_callback(self._renewing.discard)
+        return inference_service_pb2.SelectDeviceResponse(
+            devices=[_device(device) for device in listed.devices], choice=listed.choice
+        )
+
+
+def _environment(engine: str, status: Status | None) -> environment_pb2.Environment:
+    if status is None:
+        state = environment_pb2.Environment.STATE_NOT_NEEDED
+        return environment_pb2.Environment(engine=engine, state=state)
+    return environment_pb2.Environment(
+        engine=engine,
+        state=environment_pb2.Environment.State.Value(f"STATE_{status.state.name}"),
+        device_build=status.device_build,
+        detail=status.detail,
+        size_bytes=status.size_bytes,
+    )
+
+
+def _device(device: Device) -> device_pb2.Device:
+    return device_pb2.Device(
+        device_id=device.id,
+        kind=device_pb2.Device.Kind.Value(f"KIND_{device.kind.upper()}"),
+        name=device.name,
+        memory_bytes=device.memory_bytes,
+        half=device_pb2.Device.Half.Value(f"HALF_{device.half.upper()}"),
+        chosen=device.chosen,
+    )
 
 
 async def _describe(engine: EngineProcess) -> inference_service_pb2.Engine:

@@ -16,6 +16,12 @@ class Settings:
     engines_file: Path | None = field(
         default=None, metadata={"help": "JSON file that registers more engines"}
     )
+    models_root: Path | None = field(
+        default=None, metadata={"help": "folder of the models; else models/ in the data root"}
+    )
+    models_file: Path | None = field(
+        default=None, metadata={"help": "JSON file that adds models that can be installed"}
+    )
     prewarm: str = field(
         default="composer", metadata={"help": "engines to start at once, with commas between"}
     )

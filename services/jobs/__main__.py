@@ -17,6 +17,7 @@ from musicgen.rpc.status import to_error_proto
 from musicgen.settings import SettingsError, load
 from services.jobs.admission import Admission
 from services.jobs.hub import WatchHub
+from services.jobs.model_admission import ModelAdmission
 from services.jobs.publisher import Publisher
 from services.jobs.reconciler import Reconciler
 from services.jobs.servicer import JobServicer
@@ -57,7 +58,7 @@ async def serve(settings: Settings) -> None:
     job_servicer = JobServicer(
         store,
         hub,
-        Admission(store, library),
+        Admission(store, library, ModelAdmission(channels["inference"])),
         limits=WatchLimits(settings.watch_s, settings.bookmark_s),
         draining=server.draining,
         queue_limit=settings.queue_limit,

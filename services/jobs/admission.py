@@ -24,6 +24,7 @@ from musicgen.engine.validation import validate
 from musicgen.errors import InvalidField, ModelNotFound, UnsupportedFormat
 from musicgen.rpc.status import from_rpc_error
 from services.jobs.loop_admission import FIND_LOOPS, LOOP, check_loop_of, fill_find, fill_loop
+from services.jobs.model_admission import ModelAdmission
 from services.jobs.store import JobStore
 
 DEFAULT_ENGINE = "composer"
@@ -53,10 +54,14 @@ class Admission:
     """Decides on specs. `admit` returns the queue that a job belongs to."""
 
     def __init__(
-        self, store: JobStore, library: library_service_pb2_grpc.LibraryServiceAsyncStub
+        self,
+        store: JobStore,
+        library: library_service_pb2_grpc.LibraryServiceAsyncStub,
+        models: ModelAdmission,
     ) -> None:
         self._store = store
         self._library = library
+        self._models = models
 
     async def admit(self, spec: job_pb2.JobSpec) -> str:
         """Check `spec` and fill in its defaults in place.
@@ -65,17 +70,26 @@ class Admission:
         """
         if spec.ByteSize() > MAX_SPEC_BYTES:
             raise _invalid("spec", f"must not be larger than {MAX_SPEC_BYTES:,} bytes")
-        match spec.WhichOneof("kind"):
+        kind = spec.WhichOneof("kind")
+        match kind:
             case "generate":
                 return await self._generate(spec.generate)
             case "loop":
-                return await self._loop(spec.loop)
+                await self._loop(spec.loop)
             case "find_loops":
-                return await self._find_loops(spec.find_loops)
+                await self._find_loops(spec.find_loops)
             case "export":
-                return await self._export(spec.export)
+                await self._export(spec.export)
+            case "install_model":
+                await self._models.check_install(spec.install_model)
+            case "verify_model":
+                await self._models.check_verify(spec.verify_model)
+            case "setup_engine":
+                await self._models.fill_setup(spec.setup_engine)
             case _:
-                raise _invalid("spec", "must be one of generate, loop, find_loops and export")
+                kinds = ", ".join(field.name for field in spec.DESCRIPTOR.fields)
+                raise _invalid("spec", f"must be one of {kinds}")
+        return kind  # all but generate have one queue each
 
     async def _generate(self, spec: inference_service_pb2.GenerateSpec) -> str:
         spec.engine = spec.engine or DEFAULT_ENGINE
@@ -100,16 +114,14 @@ class Admission:
             raise _invalid("spec.generate.parent_track_id", "must be a track's id or empty")
         return f"generate.{spec.engine}"
 
-    async def _loop(self, spec: loop_pb2.LoopSpec) -> str:
+    async def _loop(self, spec: loop_pb2.LoopSpec) -> None:
         fill_loop(spec)
         spec.format = _format(spec.format)
         check_loop_of(spec, await self._resolve(spec.source, f"{LOOP}.source"))
-        return "loop"
 
-    async def _find_loops(self, spec: loop_pb2.FindLoopsSpec) -> str:
+    async def _find_loops(self, spec: loop_pb2.FindLoopsSpec) -> None:
         fill_find(spec)
         await self._resolve(spec.source, f"{FIND_LOOPS}.source")
-        return "find_loops"
 
     async def _resolve(self, audio: audio_pb2.AudioRef, field: str) -> audio_pb2.ProducedTrack:
         if not audio.WhichOneof("source"):
@@ -122,7 +134,7 @@ class Admission:
             raise from_rpc_error(error) from error
         return answer.track
 
-    async def _export(self, spec: track_pb2.ExportSpec) -> str:
+    async def _export(self, spec: track_pb2.ExportSpec) -> None:
         spec.format = _format(spec.format)
         if not spec.track_id:
             raise _invalid("spec.export.track_id", "must name a track")
@@ -133,7 +145,6 @@ class Admission:
             )
         except grpc.RpcError as error:
             raise from_rpc_error(error) from error
-        return "export"
 
 
 def _format(value: audio_pb2.AudioFormat.ValueType) -> audio_pb2.AudioFormat.ValueType:

@@ -86,6 +86,10 @@ class Publisher:
         result = job_pb2.JobResult(downloads=outcome.downloads)
         if outcome.HasField("analysis"):
             result.analysis.CopyFrom(outcome.analysis)
+        if outcome.HasField("model"):
+            result.model.CopyFrom(outcome.model)
+        if outcome.HasField("environment"):
+            result.environment.CopyFrom(outcome.environment)
         for index, track in enumerate(outcome.tracks):
             try:
                 answer = await self._library.RegisterTrack(

@@ -16,6 +16,11 @@ from musicgen.rpc.status import to_error_proto
 from musicgen.settings import SettingsError, load
 from services.jobs.runner.cancels import Cancels
 from services.jobs.runner.lanes import ExportLane, FindLoopsLane, GenerateLane, Lane, LoopLane
+from services.jobs.runner.model_lanes import (
+    InstallModelLane,
+    SetupEngineLane,
+    VerifyModelLane,
+)
 from services.jobs.runner.settings import Settings
 from services.jobs.runner.worker import Slot
 from services.jobs.store import JobStore
@@ -63,6 +68,9 @@ async def run(settings: Settings) -> None:
     if settings.inference_address:
         channels.append(connect(settings.inference_address))
         lanes.append((GenerateLane(channels[-1]), settings.generate_slots))
+        lanes.append((InstallModelLane(channels[-1]), settings.install_slots))
+        lanes.append((VerifyModelLane(channels[-1]), settings.verify_slots))
+        lanes.append((SetupEngineLane(channels[-1]), settings.setup_slots))
     if settings.looper_address:
         channels.append(connect(settings.looper_address))
         lanes.append((LoopLane(channels[-1], library), settings.loop_slots))

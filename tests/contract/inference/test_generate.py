@@ -241,7 +241,7 @@ async def test_unknown_engine_and_format(inference: Running) -> None:
     """An unknown engine is NOT_FOUND and says which there are; so is a format refused."""
     found = await failure(inference, request(engine="nosuch"))
     assert isinstance(found, ModelNotFound)
-    assert found.metadata["available"] == "composer, fake"
+    assert found.metadata["available"] == "composer, diffrhythm-tiny, fake"
     assert isinstance(await failure(inference, request(format=99)), UnsupportedFormat)
     message = request()
     message.spec.parameters.ClearField("seed")
@@ -288,8 +288,8 @@ async def test_crash_in_the_middle(inference: Running) -> None:
     assert isinstance(found, EngineCrashed)
     assert "exited with code 42" in found.metadata["exit"]
     listed = (await inference.stub.ListEngines(pb.ListEnginesRequest())).engines
-    assert listed[1].state == pb.Engine.STATE_STOPPED
-    assert "code 42" in listed[1].detail
+    assert listed[-1].state == pb.Engine.STATE_STOPPED
+    assert "code 42" in listed[-1].detail
     assert (await inference.generate(request(fence=2)))[-1].HasField("result")
 
 

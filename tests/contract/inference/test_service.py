@@ -120,13 +120,15 @@ async def test_sigterm_drains_and_ends_hosts(
 
 async def test_list_engines(inference: Running) -> None:
     """Every engine is listed with its manifest, without being started."""
-    composer, fake = (await inference.stub.ListEngines(pb.ListEnginesRequest())).engines
+    composer, tiny, fake = (await inference.stub.ListEngines(pb.ListEnginesRequest())).engines
     assert composer.manifest.name == "composer"
     assert (fake.manifest.name, fake.manifest.sample_rate_hz) == ("fake", 44_100)
     assert "steps" in fake.manifest.options_schema.fields["properties"].struct_value.fields
     assert fake.state == pb.Engine.STATE_STOPPED
+    assert (tiny.manifest.name, tiny.state) == ("diffrhythm-tiny", pb.Engine.STATE_UNAVAILABLE)
+    assert "musicgen engines setup diffrhythm-tiny" in tiny.detail
     await inference.generate(request())
-    _, fake = (await inference.stub.ListEngines(pb.ListEnginesRequest())).engines
+    *_, fake = (await inference.stub.ListEngines(pb.ListEnginesRequest())).engines
     assert fake.state == pb.Engine.STATE_READY
 
 
@@ -154,7 +156,7 @@ async def test_engine_that_cannot_start(
         found = from_rpc_error(caught.value)
         assert isinstance(found, EngineCrashed)
         assert words in found.message
-        _, fake = (await inference.stub.ListEngines(pb.ListEnginesRequest())).engines
+        *_, fake = (await inference.stub.ListEngines(pb.ListEnginesRequest())).engines
         assert fake.state == pb.Engine.STATE_UNAVAILABLE
         assert words in fake.detail
         assert list(short_tmp.glob("mg-*")) == []

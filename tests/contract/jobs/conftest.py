@@ -19,6 +19,7 @@ from musicgen.rpc.channel import connect
 from musicgen.rpc.server import RpcServer
 from services.jobs.admission import Admission
 from services.jobs.hub import WatchHub
+from services.jobs.model_admission import ModelAdmission
 from services.jobs.servicer import JobServicer
 from services.jobs.store import JobStore
 from services.jobs.system_servicer import SystemServicer
@@ -50,9 +51,10 @@ class Jobs:
 
 @asynccontextmanager
 async def running(
-    valkey: Valkey, folder: Path, limits: WatchLimits, library: str = ""
+    valkey: Valkey, folder: Path, limits: WatchLimits, library: str = "", inference: str = ""
 ) -> AsyncIterator[Jobs]:
-    """Run the service with one engine announced, and no library unless its address is given."""
+    """Run the service with one engine announced, and no library and no inference unless their
+    addresses are given."""
     store = JobStore.connect(valkey.url)
     await store.announce("test", {ENGINE.name: ENGINE.SerializeToString()}, ttl_s=60)
     hub = WatchHub(store)
@@ -62,10 +64,15 @@ async def running(
 
     server = RpcServer(["musicgen.api.jobs.v1.JobService"], check)
     nowhere = connect(library or f"unix:{folder}/nowhere.sock")
+    asked = connect(inference or f"unix:{folder}/nowhere.sock")
     servicer = JobServicer(
         store,
         hub,
-        Admission(store, library_service_pb2_grpc.LibraryServiceStub(nowhere)),
+        Admission(
+            store,
+            library_service_pb2_grpc.LibraryServiceStub(nowhere),
+            ModelAdmission(asked),
+        ),
         limits=limits,
         draining=server.draining,
         queue_limit=1000,
@@ -93,6 +100,7 @@ async def running(
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
         await nowhere.close()
+        await asked.close()
         await store.close()
 
 

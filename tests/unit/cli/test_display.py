@@ -197,6 +197,18 @@ def test_values_are_said_as_people_say_them() -> None:
     assert printable("a\nb\x1b\udcff\u202e") == "a b\ufffd\ufffd\ufffd"
 
 
+def test_bytes_of_a_transfer() -> None:
+    """Work that moves bytes says how many, and how fast once that was measured."""
+    job = Job(state=Job.STATE_RUNNING)
+    job.progress.stage, job.progress.detail = "downloading", "w.bin"
+    job.progress.step, job.progress.steps = 1, 3
+    job.progress.transfer.total_bytes = 2_000_000_000
+    assert bar_of(job)["stage"] == "downloading · w.bin · 0 B of 2.0 GB"
+    job.progress.transfer.done_bytes = 5_000_000
+    job.progress.transfer.bytes_per_second = 1_250_000
+    assert bar_of(job)["stage"].endswith("5.0 MB of 2.0 GB, 1.2 MB/s")
+
+
 def test_engines_are_described_for_people(screen: Screen) -> None:
     """With what each option means, from its schema."""
     terminal = screen()

@@ -49,11 +49,11 @@ def entry(**changes: Any) -> dict[str, Any]:
 def test_registry_reads_a_file(tmp_path: Path) -> None:
     """Engines of the file stand beside the built-in ones; nothing is started or imported."""
     registry = load_registry(engines(tmp_path / "e.json", entry(name="my-engine-2")))
-    assert set(registry) == {"composer", "my-engine-2"}
+    assert set(registry) == {"composer", "diffrhythm-tiny", "my-engine-2"}
     assert registry["my-engine-2"].manifest().sample_rate_hz == 44_100
     assert registry["my-engine-2"].command == ("run-it",)
     assert registry["composer"].command[:3] == (sys.executable, "-m", "musicgen.engine.host")
-    assert set(load_registry()) == {"composer"}
+    assert set(load_registry()) == {"composer", "diffrhythm-tiny"}
 
 
 @pytest.mark.parametrize(

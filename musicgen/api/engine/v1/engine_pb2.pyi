@@ -241,6 +241,7 @@ class Generation(_message.Message):
     LOOP_POINTS_FIELD_NUMBER: _builtins.int
     DECISIONS_FIELD_NUMBER: _builtins.int
     DECIDES_LENGTH_FIELD_NUMBER: _builtins.int
+    RUNG_FIELD_NUMBER: _builtins.int
     title: _builtins.str
     """A title drawn from the prompt."""
     genre: _builtins.str
@@ -252,6 +253,10 @@ class Generation(_message.Message):
     decides_length: _builtins.bool
     """Whether the engine's own plan (whole bars, say) wins over the length asked for. Else
     the mix is as long as was asked, within 0.1 s.
+    """
+    rung: _builtins.str
+    """How the engine made do with the memory that there was, such as "full" or "offload"; for
+    the recipe. Empty from an engine that knows one way only.
     """
     @_builtins.property
     def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___GeneratedFile]:
@@ -276,10 +281,11 @@ class Generation(_message.Message):
         loop_points: _audio_pb2.LoopPoints | None = ...,
         decisions: _struct_pb2.Struct | None = ...,
         decides_length: _builtins.bool = ...,
+        rung: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_tempo_bpm", b"_tempo_bpm", "decisions", b"decisions", "loop_points", b"loop_points", "tempo_bpm", b"tempo_bpm"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tempo_bpm", b"_tempo_bpm", "decides_length", b"decides_length", "decisions", b"decisions", "files", b"files", "genre", b"genre", "loop_points", b"loop_points", "musical_key", b"musical_key", "tempo_bpm", b"tempo_bpm", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tempo_bpm", b"_tempo_bpm", "decides_length", b"decides_length", "decisions", b"decisions", "files", b"files", "genre", b"genre", "loop_points", b"loop_points", "musical_key", b"musical_key", "rung", b"rung", "tempo_bpm", b"tempo_bpm", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__tempo_bpm: _TypeAlias = _typing.Literal["tempo_bpm"]  # noqa: Y015
     _WhichOneofArgType__tempo_bpm: _TypeAlias = _typing.Literal["_tempo_bpm", b"_tempo_bpm"]  # noqa: Y015

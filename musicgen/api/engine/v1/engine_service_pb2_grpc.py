@@ -42,6 +42,11 @@ class EngineServiceStub:
                 request_serializer=musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.DescribeRequest.SerializeToString,
                 response_deserializer=musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.DescribeResponse.FromString,
                 _registered_method=True)
+        self.Load = channel.unary_unary(
+                '/musicgen.api.engine.v1.EngineService/Load',
+                request_serializer=musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.LoadRequest.SerializeToString,
+                response_deserializer=musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.LoadResponse.FromString,
+                _registered_method=True)
         self.Generate = channel.unary_stream(
                 '/musicgen.api.engine.v1.EngineService/Generate',
                 request_serializer=musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.GenerateRequest.SerializeToString,
@@ -59,6 +64,15 @@ class EngineServiceServicer:
         """Says what the engine is. Answers only while the host could begin to generate at
         once: when it starts, and after each piece. So a caller that cancelled knows when
         the work has really stopped.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Load(self, request, context):
+        """Loads a model, so that the next piece begins at once; others may be dropped for it.
+        Optional: UNIMPLEMENTED from engines that have no models. Cancel by cancelling the call.
+        FAILED_PRECONDITION: MODEL_NOT_INSTALLED. RESOURCE_EXHAUSTED: OUT_OF_MEMORY.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -82,6 +96,11 @@ def add_EngineServiceServicer_to_server(servicer, server):
                     servicer.Describe,
                     request_deserializer=musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.DescribeRequest.FromString,
                     response_serializer=musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.DescribeResponse.SerializeToString,
+            ),
+            'Load': grpc.unary_unary_rpc_method_handler(
+                    servicer.Load,
+                    request_deserializer=musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.LoadRequest.FromString,
+                    response_serializer=musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.LoadResponse.SerializeToString,
             ),
             'Generate': grpc.unary_stream_rpc_method_handler(
                     servicer.Generate,
@@ -119,6 +138,33 @@ class EngineService:
             '/musicgen.api.engine.v1.EngineService/Describe',
             musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.DescribeRequest.SerializeToString,
             musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.DescribeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Load(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.api.engine.v1.EngineService/Load',
+            musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.LoadRequest.SerializeToString,
+            musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.LoadResponse.FromString,
             options,
             channel_credentials,
             insecure,

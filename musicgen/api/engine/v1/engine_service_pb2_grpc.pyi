@@ -43,6 +43,11 @@ class EngineServiceStub:
     once: when it starts, and after each piece. So a caller that cancelled knows when
     the work has really stopped.
     """
+    Load: _grpc.UnaryUnaryMultiCallable[_engine_service_pb2.LoadRequest, _engine_service_pb2.LoadResponse]
+    """Loads a model, so that the next piece begins at once; others may be dropped for it.
+    Optional: UNIMPLEMENTED from engines that have no models. Cancel by cancelling the call.
+    FAILED_PRECONDITION: MODEL_NOT_INSTALLED. RESOURCE_EXHAUSTED: OUT_OF_MEMORY.
+    """
     Generate: _grpc.UnaryStreamMultiCallable[_engine_service_pb2.GenerateRequest, _engine_service_pb2.GenerateResponse]
     """Generates one piece of audio. Sends progress and, from
     engines that can, previews; then exactly one result, last.
@@ -63,6 +68,11 @@ class EngineServiceAsyncStub(EngineServiceStub):
     """Says what the engine is. Answers only while the host could begin to generate at
     once: when it starts, and after each piece. So a caller that cancelled knows when
     the work has really stopped.
+    """
+    Load: _aio.UnaryUnaryMultiCallable[_engine_service_pb2.LoadRequest, _engine_service_pb2.LoadResponse]  # type: ignore[assignment]
+    """Loads a model, so that the next piece begins at once; others may be dropped for it.
+    Optional: UNIMPLEMENTED from engines that have no models. Cancel by cancelling the call.
+    FAILED_PRECONDITION: MODEL_NOT_INSTALLED. RESOURCE_EXHAUSTED: OUT_OF_MEMORY.
     """
     Generate: _aio.UnaryStreamMultiCallable[_engine_service_pb2.GenerateRequest, _engine_service_pb2.GenerateResponse]  # type: ignore[assignment]
     """Generates one piece of audio. Sends progress and, from
@@ -87,6 +97,17 @@ class EngineServiceServicer(metaclass=_abc_1.ABCMeta):
         """Says what the engine is. Answers only while the host could begin to generate at
         once: when it starts, and after each piece. So a caller that cancelled knows when
         the work has really stopped.
+        """
+
+    @_abc_1.abstractmethod
+    def Load(
+        self,
+        request: _engine_service_pb2.LoadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_engine_service_pb2.LoadResponse, _abc.Awaitable[_engine_service_pb2.LoadResponse]]:
+        """Loads a model, so that the next piece begins at once; others may be dropped for it.
+        Optional: UNIMPLEMENTED from engines that have no models. Cancel by cancelling the call.
+        FAILED_PRECONDITION: MODEL_NOT_INSTALLED. RESOURCE_EXHAUSTED: OUT_OF_MEMORY.
         """
 
     @_abc_1.abstractmethod

@@ -25,10 +25,12 @@ _sym_db = _symbol_database.Default()
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from musicgen.api.audio.v1 import audio_pb2 as musicgen_dot_api_dot_audio_dot_v1_dot_audio__pb2
 from musicgen.api.engine.v1 import engine_pb2 as musicgen_dot_api_dot_engine_dot_v1_dot_engine__pb2
+from musicgen.api.inference.v1 import device_pb2 as musicgen_dot_api_dot_inference_dot_v1_dot_device__pb2
+from musicgen.api.inference.v1 import environment_pb2 as musicgen_dot_api_dot_inference_dot_v1_dot_environment__pb2
 from musicgen.api.progress.v1 import progress_pb2 as musicgen_dot_api_dot_progress_dot_v1_dot_progress__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1musicgen/api/inference/v1/inference_service.proto\x12\x19musicgen.api.inference.v1\x1a\x1cgoogle/api/annotations.proto\x1a!musicgen/api/audio/v1/audio.proto\x1a#musicgen/api/engine/v1/engine.proto\x1a\'musicgen/api/progress/v1/progress.proto\"\xf9\x01\n\x06\x45ngine\x12\x38\n\x08manifest\x18\x01 \x01(\x0b\x32&.musicgen.api.engine.v1.EngineManifest\x12\x36\n\x05state\x18\x02 \x01(\x0e\x32\'.musicgen.api.inference.v1.Engine.State\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"m\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_STOPPED\x10\x01\x12\x12\n\x0eSTATE_STARTING\x10\x02\x12\x0f\n\x0bSTATE_READY\x10\x03\x12\x15\n\x11STATE_UNAVAILABLE\x10\x04\"\xad\x01\n\x0cGenerateSpec\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12@\n\nparameters\x18\x02 \x01(\x0b\x32,.musicgen.api.engine.v1.GenerationParameters\x12\x32\n\x06\x66ormat\x18\x03 \x01(\x0e\x32\".musicgen.api.audio.v1.AudioFormat\x12\x17\n\x0fparent_track_id\x18\x04 \x01(\t\"\x14\n\x12ListEnginesRequest\"I\n\x13ListEnginesResponse\x12\x32\n\x07\x65ngines\x18\x01 \x03(\x0b\x32!.musicgen.api.inference.v1.Engine\"g\n\x0fGenerateRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x35\n\x04spec\x18\x03 \x01(\x0b\x32\'.musicgen.api.inference.v1.GenerateSpec\"\xbe\x01\n\x10GenerateResponse\x12\x36\n\x08progress\x18\x01 \x01(\x0b\x32\".musicgen.api.progress.v1.ProgressH\x00\x12\x36\n\x06result\x18\x02 \x01(\x0b\x32$.musicgen.api.audio.v1.ProducedTrackH\x00\x12\x31\n\x07preview\x18\x03 \x01(\x0b\x32\x1e.musicgen.api.audio.v1.PreviewH\x00\x42\x07\n\x05\x65vent2\xfd\x01\n\x10InferenceService\x12\x81\x01\n\x0bListEngines\x12-.musicgen.api.inference.v1.ListEnginesRequest\x1a..musicgen.api.inference.v1.ListEnginesResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/engines\x12\x65\n\x08Generate\x12*.musicgen.api.inference.v1.GenerateRequest\x1a+.musicgen.api.inference.v1.GenerateResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1musicgen/api/inference/v1/inference_service.proto\x12\x19musicgen.api.inference.v1\x1a\x1cgoogle/api/annotations.proto\x1a!musicgen/api/audio/v1/audio.proto\x1a#musicgen/api/engine/v1/engine.proto\x1a&musicgen/api/inference/v1/device.proto\x1a+musicgen/api/inference/v1/environment.proto\x1a\'musicgen/api/progress/v1/progress.proto\"\xb6\x02\n\x06\x45ngine\x12\x38\n\x08manifest\x18\x01 \x01(\x0b\x32&.musicgen.api.engine.v1.EngineManifest\x12\x36\n\x05state\x18\x02 \x01(\x0e\x32\'.musicgen.api.inference.v1.Engine.State\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12;\n\x0b\x65nvironment\x18\x04 \x01(\x0b\x32&.musicgen.api.inference.v1.Environment\"m\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_STOPPED\x10\x01\x12\x12\n\x0eSTATE_STARTING\x10\x02\x12\x0f\n\x0bSTATE_READY\x10\x03\x12\x15\n\x11STATE_UNAVAILABLE\x10\x04\"\xad\x01\n\x0cGenerateSpec\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12@\n\nparameters\x18\x02 \x01(\x0b\x32,.musicgen.api.engine.v1.GenerationParameters\x12\x32\n\x06\x66ormat\x18\x03 \x01(\x0e\x32\".musicgen.api.audio.v1.AudioFormat\x12\x17\n\x0fparent_track_id\x18\x04 \x01(\t\"\x14\n\x12ListEnginesRequest\"I\n\x13ListEnginesResponse\x12\x32\n\x07\x65ngines\x18\x01 \x03(\x0b\x32!.musicgen.api.inference.v1.Engine\"g\n\x0fGenerateRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x35\n\x04spec\x18\x03 \x01(\x0b\x32\'.musicgen.api.inference.v1.GenerateSpec\"\xbe\x01\n\x10GenerateResponse\x12\x36\n\x08progress\x18\x01 \x01(\x0b\x32\".musicgen.api.progress.v1.ProgressH\x00\x12\x36\n\x06result\x18\x02 \x01(\x0b\x32$.musicgen.api.audio.v1.ProducedTrackH\x00\x12\x31\n\x07preview\x18\x03 \x01(\x0b\x32\x1e.musicgen.api.audio.v1.PreviewH\x00\x42\x07\n\x05\x65vent\"m\n\x12SetupEngineRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x38\n\x04spec\x18\x03 \x01(\x0b\x32*.musicgen.api.inference.v1.SetupEngineSpec\"\x90\x01\n\x13SetupEngineResponse\x12\x36\n\x08progress\x18\x01 \x01(\x0b\x32\".musicgen.api.progress.v1.ProgressH\x00\x12\x38\n\x06result\x18\x02 \x01(\x0b\x32&.musicgen.api.inference.v1.EnvironmentH\x00\x42\x07\n\x05\x65vent\"\x14\n\x12ListDevicesRequest\"j\n\x13ListDevicesResponse\x12\x32\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32!.musicgen.api.inference.v1.Device\x12\x0e\n\x06\x63hoice\x18\x02 \x01(\t\x12\x0f\n\x07trouble\x18\x03 \x01(\t\"(\n\x13SelectDeviceRequest\x12\x11\n\tdevice_id\x18\x01 \x01(\t\"Z\n\x14SelectDeviceResponse\x12\x32\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32!.musicgen.api.inference.v1.Device\x12\x0e\n\x06\x63hoice\x18\x02 \x01(\t2\x82\x05\n\x10InferenceService\x12\x81\x01\n\x0bListEngines\x12-.musicgen.api.inference.v1.ListEnginesRequest\x1a..musicgen.api.inference.v1.ListEnginesResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/engines\x12\x65\n\x08Generate\x12*.musicgen.api.inference.v1.GenerateRequest\x1a+.musicgen.api.inference.v1.GenerateResponse0\x01\x12n\n\x0bSetupEngine\x12-.musicgen.api.inference.v1.SetupEngineRequest\x1a..musicgen.api.inference.v1.SetupEngineResponse0\x01\x12\x81\x01\n\x0bListDevices\x12-.musicgen.api.inference.v1.ListDevicesRequest\x1a..musicgen.api.inference.v1.ListDevicesResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/devices\x12\x8e\x01\n\x0cSelectDevice\x12..musicgen.api.inference.v1.SelectDeviceRequest\x1a/.musicgen.api.inference.v1.SelectDeviceResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\"\x12/v1/devices:select:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,20 +39,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_INFERENCESERVICE'].methods_by_name['ListEngines']._loaded_options = None
   _globals['_INFERENCESERVICE'].methods_by_name['ListEngines']._serialized_options = b'\202\323\344\223\002\r\022\013/v1/engines'
-  _globals['_ENGINE']._serialized_start=224
-  _globals['_ENGINE']._serialized_end=473
-  _globals['_ENGINE_STATE']._serialized_start=364
-  _globals['_ENGINE_STATE']._serialized_end=473
-  _globals['_GENERATESPEC']._serialized_start=476
-  _globals['_GENERATESPEC']._serialized_end=649
-  _globals['_LISTENGINESREQUEST']._serialized_start=651
-  _globals['_LISTENGINESREQUEST']._serialized_end=671
-  _globals['_LISTENGINESRESPONSE']._serialized_start=673
-  _globals['_LISTENGINESRESPONSE']._serialized_end=746
-  _globals['_GENERATEREQUEST']._serialized_start=748
-  _globals['_GENERATEREQUEST']._serialized_end=851
-  _globals['_GENERATERESPONSE']._serialized_start=854
-  _globals['_GENERATERESPONSE']._serialized_end=1044
-  _globals['_INFERENCESERVICE']._serialized_start=1047
-  _globals['_INFERENCESERVICE']._serialized_end=1300
+  _globals['_INFERENCESERVICE'].methods_by_name['ListDevices']._loaded_options = None
+  _globals['_INFERENCESERVICE'].methods_by_name['ListDevices']._serialized_options = b'\202\323\344\223\002\r\022\013/v1/devices'
+  _globals['_INFERENCESERVICE'].methods_by_name['SelectDevice']._loaded_options = None
+  _globals['_INFERENCESERVICE'].methods_by_name['SelectDevice']._serialized_options = b'\202\323\344\223\002\027\"\022/v1/devices:select:\001*'
+  _globals['_ENGINE']._serialized_start=309
+  _globals['_ENGINE']._serialized_end=619
+  _globals['_ENGINE_STATE']._serialized_start=510
+  _globals['_ENGINE_STATE']._serialized_end=619
+  _globals['_GENERATESPEC']._serialized_start=622
+  _globals['_GENERATESPEC']._serialized_end=795
+  _globals['_LISTENGINESREQUEST']._serialized_start=797
+  _globals['_LISTENGINESREQUEST']._serialized_end=817
+  _globals['_LISTENGINESRESPONSE']._serialized_start=819
+  _globals['_LISTENGINESRESPONSE']._serialized_end=892
+  _globals['_GENERATEREQUEST']._serialized_start=894
+  _globals['_GENERATEREQUEST']._serialized_end=997
+  _globals['_GENERATERESPONSE']._serialized_start=1000
+  _globals['_GENERATERESPONSE']._serialized_end=1190
+  _globals['_SETUPENGINEREQUEST']._serialized_start=1192
+  _globals['_SETUPENGINEREQUEST']._serialized_end=1301
+  _globals['_SETUPENGINERESPONSE']._serialized_start=1304
+  _globals['_SETUPENGINERESPONSE']._serialized_end=1448
+  _globals['_LISTDEVICESREQUEST']._serialized_start=1450
+  _globals['_LISTDEVICESREQUEST']._serialized_end=1470
+  _globals['_LISTDEVICESRESPONSE']._serialized_start=1472
+  _globals['_LISTDEVICESRESPONSE']._serialized_end=1578
+  _globals['_SELECTDEVICEREQUEST']._serialized_start=1580
+  _globals['_SELECTDEVICEREQUEST']._serialized_end=1620
+  _globals['_SELECTDEVICERESPONSE']._serialized_start=1622
+  _globals['_SELECTDEVICERESPONSE']._serialized_end=1712
+  _globals['_INFERENCESERVICE']._serialized_start=1715
+  _globals['_INFERENCESERVICE']._serialized_end=2357
 # @@protoc_insertion_point(module_scope)

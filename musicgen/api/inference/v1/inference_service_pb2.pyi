@@ -10,6 +10,8 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from musicgen.api.audio.v1 import audio_pb2 as _audio_pb2
 from musicgen.api.engine.v1 import engine_pb2 as _engine_pb2
+from musicgen.api.inference.v1 import device_pb2 as _device_pb2
+from musicgen.api.inference.v1 import environment_pb2 as _environment_pb2
 from musicgen.api.progress.v1 import progress_pb2 as _progress_pb2
 import builtins as _builtins
 import sys
@@ -62,6 +64,7 @@ class Engine(_message.Message):
     MANIFEST_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    ENVIRONMENT_FIELD_NUMBER: _builtins.int
     state: Global___Engine.State.ValueType
     """Whether it can take work."""
     detail: _builtins.str
@@ -70,16 +73,21 @@ class Engine(_message.Message):
     def manifest(self) -> _engine_pb2.EngineManifest:
         """What the engine is and can do."""
 
+    @_builtins.property
+    def environment(self) -> _environment_pb2.Environment:
+        """The environment that its host runs in."""
+
     def __init__(
         self,
         *,
         manifest: _engine_pb2.EngineManifest | None = ...,
         state: Global___Engine.State.ValueType = ...,
         detail: _builtins.str = ...,
+        environment: _environment_pb2.Environment | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["manifest", b"manifest"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["environment", b"environment", "manifest", b"manifest"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "manifest", b"manifest", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "environment", b"environment", "manifest", b"manifest", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -231,3 +239,168 @@ class GenerateResponse(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
 Global___GenerateResponse: _TypeAlias = GenerateResponse  # noqa: Y015
+
+@_typing.final
+class SetupEngineRequest(_message.Message):
+    """Asks for an engine's environment, on behalf of a job."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    FENCE_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """The job this is for."""
+    fence: _builtins.int
+    """The claim's fence, 1 or more. A lower one than was seen before is refused."""
+    @_builtins.property
+    def spec(self) -> _environment_pb2.SetupEngineSpec:
+        """What to do."""
+
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        fence: _builtins.int = ...,
+        spec: _environment_pb2.SetupEngineSpec | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fence", b"fence", "job_id", b"job_id", "spec", b"spec"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetupEngineRequest: _TypeAlias = SetupEngineRequest  # noqa: Y015
+
+@_typing.final
+class SetupEngineResponse(_message.Message):
+    """One event of a set-up."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def progress(self) -> _progress_pb2.Progress:
+        """Work is going on."""
+
+    @_builtins.property
+    def result(self) -> _environment_pb2.Environment:
+        """Work is done; the stream ends."""
+
+    def __init__(
+        self,
+        *,
+        progress: _progress_pb2.Progress | None = ...,
+        result: _environment_pb2.Environment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "result"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___SetupEngineResponse: _TypeAlias = SetupEngineResponse  # noqa: Y015
+
+@_typing.final
+class ListDevicesRequest(_message.Message):
+    """Asks for the devices."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDevicesRequest: _TypeAlias = ListDevicesRequest  # noqa: Y015
+
+@_typing.final
+class ListDevicesResponse(_message.Message):
+    """Lists the devices."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEVICES_FIELD_NUMBER: _builtins.int
+    CHOICE_FIELD_NUMBER: _builtins.int
+    TROUBLE_FIELD_NUMBER: _builtins.int
+    choice: _builtins.str
+    """What was chosen: a device_id, or "auto", which leaves it to the studio."""
+    trouble: _builtins.str
+    """Why that can't be used, for people. No device is chosen then: engines refuse to work, and
+    never fall back by themselves. Empty if all is well.
+    """
+    @_builtins.property
+    def devices(self) -> _containers.RepeatedCompositeFieldContainer[_device_pb2.Device]:
+        """At least the processor, which comes last."""
+
+    def __init__(
+        self,
+        *,
+        devices: _abc.Iterable[_device_pb2.Device] | None = ...,
+        choice: _builtins.str = ...,
+        trouble: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "devices", b"devices", "trouble", b"trouble"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDevicesResponse: _TypeAlias = ListDevicesResponse  # noqa: Y015
+
+@_typing.final
+class SelectDeviceRequest(_message.Message):
+    """Asks for a device to be used."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEVICE_ID_FIELD_NUMBER: _builtins.int
+    device_id: _builtins.str
+    """Device.device_id, or "auto"."""
+    def __init__(
+        self,
+        *,
+        device_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_id", b"device_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SelectDeviceRequest: _TypeAlias = SelectDeviceRequest  # noqa: Y015
+
+@_typing.final
+class SelectDeviceResponse(_message.Message):
+    """The device will be used."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEVICES_FIELD_NUMBER: _builtins.int
+    CHOICE_FIELD_NUMBER: _builtins.int
+    choice: _builtins.str
+    """What was chosen."""
+    @_builtins.property
+    def devices(self) -> _containers.RepeatedCompositeFieldContainer[_device_pb2.Device]:
+        """As in ListDevicesResponse."""
+
+    def __init__(
+        self,
+        *,
+        devices: _abc.Iterable[_device_pb2.Device] | None = ...,
+        choice: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "devices", b"devices"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SelectDeviceResponse: _TypeAlias = SelectDeviceResponse  # noqa: Y015

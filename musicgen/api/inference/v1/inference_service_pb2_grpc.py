@@ -45,6 +45,21 @@ class InferenceServiceStub:
                 request_serializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.GenerateRequest.SerializeToString,
                 response_deserializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.GenerateResponse.FromString,
                 _registered_method=True)
+        self.SetupEngine = channel.unary_stream(
+                '/musicgen.api.inference.v1.InferenceService/SetupEngine',
+                request_serializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.SetupEngineRequest.SerializeToString,
+                response_deserializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.SetupEngineResponse.FromString,
+                _registered_method=True)
+        self.ListDevices = channel.unary_unary(
+                '/musicgen.api.inference.v1.InferenceService/ListDevices',
+                request_serializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.ListDevicesRequest.SerializeToString,
+                response_deserializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.ListDevicesResponse.FromString,
+                _registered_method=True)
+        self.SelectDevice = channel.unary_unary(
+                '/musicgen.api.inference.v1.InferenceService/SelectDevice',
+                request_serializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.SelectDeviceRequest.SerializeToString,
+                response_deserializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.SelectDeviceResponse.FromString,
+                _registered_method=True)
 
 
 class InferenceServiceServicer:
@@ -70,6 +85,32 @@ class InferenceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetupEngine(self, request, context):
+        """Makes, repairs or removes an engine's environment; for runners, which hold the job's
+        claim. Sends progress, then one result. Cancel by cancelling the call.
+        NOT_FOUND: MODEL_NOT_FOUND. INVALID_ARGUMENT: the engine needs no environment.
+        UNAVAILABLE: DOWNLOAD_FAILED. FAILED_PRECONDITION: ENVIRONMENT_BROKEN, the smoke run
+        failed. RESOURCE_EXHAUSTED: DISK_FULL. ABORTED: CLAIM_LOST.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDevices(self, request, context):
+        """Lists what engines can compute on here, and what is chosen.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SelectDevice(self, request, context):
+        """Chooses what engines compute on, and keeps that. Engines that work go on with the old
+        one until the piece is done. NOT_FOUND: DEVICE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InferenceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -82,6 +123,21 @@ def add_InferenceServiceServicer_to_server(servicer, server):
                     servicer.Generate,
                     request_deserializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.GenerateRequest.FromString,
                     response_serializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.GenerateResponse.SerializeToString,
+            ),
+            'SetupEngine': grpc.unary_stream_rpc_method_handler(
+                    servicer.SetupEngine,
+                    request_deserializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.SetupEngineRequest.FromString,
+                    response_serializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.SetupEngineResponse.SerializeToString,
+            ),
+            'ListDevices': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDevices,
+                    request_deserializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.ListDevicesRequest.FromString,
+                    response_serializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.ListDevicesResponse.SerializeToString,
+            ),
+            'SelectDevice': grpc.unary_unary_rpc_method_handler(
+                    servicer.SelectDevice,
+                    request_deserializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.SelectDeviceRequest.FromString,
+                    response_serializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.SelectDeviceResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -139,6 +195,87 @@ class InferenceService:
             '/musicgen.api.inference.v1.InferenceService/Generate',
             musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.GenerateRequest.SerializeToString,
             musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.GenerateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetupEngine(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/musicgen.api.inference.v1.InferenceService/SetupEngine',
+            musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.SetupEngineRequest.SerializeToString,
+            musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.SetupEngineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDevices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.api.inference.v1.InferenceService/ListDevices',
+            musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.ListDevicesRequest.SerializeToString,
+            musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.ListDevicesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SelectDevice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.api.inference.v1.InferenceService/SelectDevice',
+            musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.SelectDeviceRequest.SerializeToString,
+            musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.SelectDeviceResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,19 @@ class InferenceServiceStub:
     ENGINE_CRASHED or MODEL_LOADING, can be tried again. ABORTED: CLAIM_LOST, a
     greater fence was seen for this job.
     """
+    SetupEngine: _grpc.UnaryStreamMultiCallable[_inference_service_pb2.SetupEngineRequest, _inference_service_pb2.SetupEngineResponse]
+    """Makes, repairs or removes an engine's environment; for runners, which hold the job's
+    claim. Sends progress, then one result. Cancel by cancelling the call.
+    NOT_FOUND: MODEL_NOT_FOUND. INVALID_ARGUMENT: the engine needs no environment.
+    UNAVAILABLE: DOWNLOAD_FAILED. FAILED_PRECONDITION: ENVIRONMENT_BROKEN, the smoke run
+    failed. RESOURCE_EXHAUSTED: DISK_FULL. ABORTED: CLAIM_LOST.
+    """
+    ListDevices: _grpc.UnaryUnaryMultiCallable[_inference_service_pb2.ListDevicesRequest, _inference_service_pb2.ListDevicesResponse]
+    """Lists what engines can compute on here, and what is chosen."""
+    SelectDevice: _grpc.UnaryUnaryMultiCallable[_inference_service_pb2.SelectDeviceRequest, _inference_service_pb2.SelectDeviceResponse]
+    """Chooses what engines compute on, and keeps that. Engines that work go on with the old
+    one until the piece is done. NOT_FOUND: DEVICE_NOT_FOUND.
+    """
 
 @_typing.type_check_only
 class InferenceServiceAsyncStub(InferenceServiceStub):
@@ -58,6 +71,19 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
     NOT_FOUND: MODEL_NOT_FOUND. INVALID_ARGUMENT: parameters. UNAVAILABLE:
     ENGINE_CRASHED or MODEL_LOADING, can be tried again. ABORTED: CLAIM_LOST, a
     greater fence was seen for this job.
+    """
+    SetupEngine: _aio.UnaryStreamMultiCallable[_inference_service_pb2.SetupEngineRequest, _inference_service_pb2.SetupEngineResponse]  # type: ignore[assignment]
+    """Makes, repairs or removes an engine's environment; for runners, which hold the job's
+    claim. Sends progress, then one result. Cancel by cancelling the call.
+    NOT_FOUND: MODEL_NOT_FOUND. INVALID_ARGUMENT: the engine needs no environment.
+    UNAVAILABLE: DOWNLOAD_FAILED. FAILED_PRECONDITION: ENVIRONMENT_BROKEN, the smoke run
+    failed. RESOURCE_EXHAUSTED: DISK_FULL. ABORTED: CLAIM_LOST.
+    """
+    ListDevices: _aio.UnaryUnaryMultiCallable[_inference_service_pb2.ListDevicesRequest, _inference_service_pb2.ListDevicesResponse]  # type: ignore[assignment]
+    """Lists what engines can compute on here, and what is chosen."""
+    SelectDevice: _aio.UnaryUnaryMultiCallable[_inference_service_pb2.SelectDeviceRequest, _inference_service_pb2.SelectDeviceResponse]  # type: ignore[assignment]
+    """Chooses what engines compute on, and keeps that. Engines that work go on with the old
+    one until the piece is done. NOT_FOUND: DEVICE_NOT_FOUND.
     """
 
 class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -83,6 +109,37 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         NOT_FOUND: MODEL_NOT_FOUND. INVALID_ARGUMENT: parameters. UNAVAILABLE:
         ENGINE_CRASHED or MODEL_LOADING, can be tried again. ABORTED: CLAIM_LOST, a
         greater fence was seen for this job.
+        """
+
+    @_abc_1.abstractmethod
+    def SetupEngine(
+        self,
+        request: _inference_service_pb2.SetupEngineRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_inference_service_pb2.SetupEngineResponse], _abc.AsyncIterator[_inference_service_pb2.SetupEngineResponse]]:
+        """Makes, repairs or removes an engine's environment; for runners, which hold the job's
+        claim. Sends progress, then one result. Cancel by cancelling the call.
+        NOT_FOUND: MODEL_NOT_FOUND. INVALID_ARGUMENT: the engine needs no environment.
+        UNAVAILABLE: DOWNLOAD_FAILED. FAILED_PRECONDITION: ENVIRONMENT_BROKEN, the smoke run
+        failed. RESOURCE_EXHAUSTED: DISK_FULL. ABORTED: CLAIM_LOST.
+        """
+
+    @_abc_1.abstractmethod
+    def ListDevices(
+        self,
+        request: _inference_service_pb2.ListDevicesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inference_service_pb2.ListDevicesResponse, _abc.Awaitable[_inference_service_pb2.ListDevicesResponse]]:
+        """Lists what engines can compute on here, and what is chosen."""
+
+    @_abc_1.abstractmethod
+    def SelectDevice(
+        self,
+        request: _inference_service_pb2.SelectDeviceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inference_service_pb2.SelectDeviceResponse, _abc.Awaitable[_inference_service_pb2.SelectDeviceResponse]]:
+        """Chooses what engines compute on, and keeps that. Engines that work go on with the old
+        one until the piece is done. NOT_FOUND: DEVICE_NOT_FOUND.
         """
 
 def add_InferenceServiceServicer_to_server(servicer: InferenceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -23,17 +23,19 @@ _sym_db = _symbol_database.Default()
 
 
 from musicgen.api.audio.v1 import audio_pb2 as musicgen_dot_api_dot_audio_dot_v1_dot_audio__pb2
+from musicgen.api.inference.v1 import environment_pb2 as musicgen_dot_api_dot_inference_dot_v1_dot_environment__pb2
+from musicgen.api.inference.v1 import model_pb2 as musicgen_dot_api_dot_inference_dot_v1_dot_model__pb2
 from musicgen.api.jobs.v1 import job_pb2 as musicgen_dot_api_dot_jobs_dot_v1_dot_job__pb2
 from musicgen.api.looper.v1 import loop_pb2 as musicgen_dot_api_dot_looper_dot_v1_dot_loop__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&musicgen/api/jobs/v1/job_outcome.proto\x12\x14musicgen.api.jobs.v1\x1a!musicgen/api/audio/v1/audio.proto\x1a\x1emusicgen/api/jobs/v1/job.proto\x1a!musicgen/api/looper/v1/loop.proto\"\xad\x01\n\nJobOutcome\x12\x34\n\x06tracks\x18\x01 \x03(\x0b\x32$.musicgen.api.audio.v1.ProducedTrack\x12\x31\n\tdownloads\x18\x02 \x03(\x0b\x32\x1e.musicgen.api.jobs.v1.Download\x12\x36\n\x08\x61nalysis\x18\x03 \x01(\x0b\x32$.musicgen.api.looper.v1.LoopAnalysisb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&musicgen/api/jobs/v1/job_outcome.proto\x12\x14musicgen.api.jobs.v1\x1a!musicgen/api/audio/v1/audio.proto\x1a+musicgen/api/inference/v1/environment.proto\x1a%musicgen/api/inference/v1/model.proto\x1a\x1emusicgen/api/jobs/v1/job.proto\x1a!musicgen/api/looper/v1/loop.proto\"\x9b\x02\n\nJobOutcome\x12\x34\n\x06tracks\x18\x01 \x03(\x0b\x32$.musicgen.api.audio.v1.ProducedTrack\x12\x31\n\tdownloads\x18\x02 \x03(\x0b\x32\x1e.musicgen.api.jobs.v1.Download\x12\x36\n\x08\x61nalysis\x18\x03 \x01(\x0b\x32$.musicgen.api.looper.v1.LoopAnalysis\x12/\n\x05model\x18\x04 \x01(\x0b\x32 .musicgen.api.inference.v1.Model\x12;\n\x0b\x65nvironment\x18\x05 \x01(\x0b\x32&.musicgen.api.inference.v1.Environmentb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'musicgen.api.jobs.v1.job_outcome_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_JOBOUTCOME']._serialized_start=167
-  _globals['_JOBOUTCOME']._serialized_end=340
+  _globals['_JOBOUTCOME']._serialized_start=251
+  _globals['_JOBOUTCOME']._serialized_end=534
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,8 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from musicgen.api.audio.v1 import audio_pb2 as _audio_pb2
+from musicgen.api.inference.v1 import environment_pb2 as _environment_pb2
+from musicgen.api.inference.v1 import model_pb2 as _model_pb2
 from musicgen.api.jobs.v1 import job_pb2 as _job_pb2
 from musicgen.api.looper.v1 import loop_pb2 as _loop_pb2
 import builtins as _builtins
@@ -32,6 +34,8 @@ class JobOutcome(_message.Message):
     TRACKS_FIELD_NUMBER: _builtins.int
     DOWNLOADS_FIELD_NUMBER: _builtins.int
     ANALYSIS_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    ENVIRONMENT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def tracks(self) -> _containers.RepeatedCompositeFieldContainer[_audio_pb2.ProducedTrack]:
         """To become tracks of the library, by output index."""
@@ -44,16 +48,26 @@ class JobOutcome(_message.Message):
     def analysis(self) -> _loop_pb2.LoopAnalysis:
         """The cycles that were found."""
 
+    @_builtins.property
+    def model(self) -> _model_pb2.Model:
+        """The model that was installed or verified."""
+
+    @_builtins.property
+    def environment(self) -> _environment_pb2.Environment:
+        """The environment that was set up."""
+
     def __init__(
         self,
         *,
         tracks: _abc.Iterable[_audio_pb2.ProducedTrack] | None = ...,
         downloads: _abc.Iterable[_job_pb2.Download] | None = ...,
         analysis: _loop_pb2.LoopAnalysis | None = ...,
+        model: _model_pb2.Model | None = ...,
+        environment: _environment_pb2.Environment | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "environment", b"environment", "model", b"model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "downloads", b"downloads", "tracks", b"tracks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "downloads", b"downloads", "environment", b"environment", "model", b"model", "tracks", b"tracks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

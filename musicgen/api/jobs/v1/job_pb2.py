@@ -25,29 +25,31 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from musicgen.api.audio.v1 import audio_pb2 as musicgen_dot_api_dot_audio_dot_v1_dot_audio__pb2
 from musicgen.api.errors.v1 import error_pb2 as musicgen_dot_api_dot_errors_dot_v1_dot_error__pb2
+from musicgen.api.inference.v1 import environment_pb2 as musicgen_dot_api_dot_inference_dot_v1_dot_environment__pb2
 from musicgen.api.inference.v1 import inference_service_pb2 as musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2
+from musicgen.api.inference.v1 import model_pb2 as musicgen_dot_api_dot_inference_dot_v1_dot_model__pb2
 from musicgen.api.library.v1 import track_pb2 as musicgen_dot_api_dot_library_dot_v1_dot_track__pb2
 from musicgen.api.looper.v1 import loop_pb2 as musicgen_dot_api_dot_looper_dot_v1_dot_loop__pb2
 from musicgen.api.progress.v1 import progress_pb2 as musicgen_dot_api_dot_progress_dot_v1_dot_progress__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emusicgen/api/jobs/v1/job.proto\x12\x14musicgen.api.jobs.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!musicgen/api/audio/v1/audio.proto\x1a\"musicgen/api/errors/v1/error.proto\x1a\x31musicgen/api/inference/v1/inference_service.proto\x1a#musicgen/api/library/v1/track.proto\x1a!musicgen/api/looper/v1/loop.proto\x1a\'musicgen/api/progress/v1/progress.proto\"\x8c\x06\n\x03Job\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0b\n\x03rev\x18\x02 \x01(\x03\x12.\n\x05state\x18\x03 \x01(\x0e\x32\x1f.musicgen.api.jobs.v1.Job.State\x12+\n\x04spec\x18\x04 \x01(\x0b\x32\x1d.musicgen.api.jobs.v1.JobSpec\x12\x34\n\x08progress\x18\x05 \x01(\x0b\x32\".musicgen.api.progress.v1.Progress\x12/\n\x06result\x18\x06 \x01(\x0b\x32\x1f.musicgen.api.jobs.v1.JobResult\x12,\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x1d.musicgen.api.errors.v1.Error\x12\x0f\n\x07\x61ttempt\x18\x08 \x01(\x05\x12\x14\n\x0cmax_attempts\x18\t \x01(\x05\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0fnot_before_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08retry_of\x18\x0f \x01(\t\x12\x30\n\x08previews\x18\x10 \x03(\x0b\x32\x1e.musicgen.api.audio.v1.Preview\"\x95\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x14\n\x10STATE_CANCELLING\x10\x03\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x04\x12\x10\n\x0cSTATE_FAILED\x10\x05\x12\x13\n\x0fSTATE_CANCELLED\x10\x06\"\xf4\x01\n\x07JobSpec\x12;\n\x08generate\x18\x01 \x01(\x0b\x32\'.musicgen.api.inference.v1.GenerateSpecH\x00\x12\x30\n\x04loop\x18\x02 \x01(\x0b\x32 .musicgen.api.looper.v1.LoopSpecH\x00\x12\x35\n\x06\x65xport\x18\x03 \x01(\x0b\x32#.musicgen.api.library.v1.ExportSpecH\x00\x12;\n\nfind_loops\x18\x04 \x01(\x0b\x32%.musicgen.api.looper.v1.FindLoopsSpecH\x00\x42\x06\n\x04kind\"\x89\x01\n\tJobResult\x12\x11\n\ttrack_ids\x18\x01 \x03(\t\x12\x31\n\tdownloads\x18\x02 \x03(\x0b\x32\x1e.musicgen.api.jobs.v1.Download\x12\x36\n\x08\x61nalysis\x18\x03 \x01(\x0b\x32$.musicgen.api.looper.v1.LoopAnalysis\"^\n\x08\x44ownload\x12\x31\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x1f.musicgen.api.audio.v1.Artifact\x12\x11\n\tfile_name\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\"M\n\tJobFilter\x12\x0f\n\x07job_ids\x18\x01 \x03(\t\x12/\n\x06states\x18\x02 \x03(\x0e\x32\x1f.musicgen.api.jobs.v1.Job.Stateb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emusicgen/api/jobs/v1/job.proto\x12\x14musicgen.api.jobs.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!musicgen/api/audio/v1/audio.proto\x1a\"musicgen/api/errors/v1/error.proto\x1a+musicgen/api/inference/v1/environment.proto\x1a\x31musicgen/api/inference/v1/inference_service.proto\x1a%musicgen/api/inference/v1/model.proto\x1a#musicgen/api/library/v1/track.proto\x1a!musicgen/api/looper/v1/loop.proto\x1a\'musicgen/api/progress/v1/progress.proto\"\x8c\x06\n\x03Job\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0b\n\x03rev\x18\x02 \x01(\x03\x12.\n\x05state\x18\x03 \x01(\x0e\x32\x1f.musicgen.api.jobs.v1.Job.State\x12+\n\x04spec\x18\x04 \x01(\x0b\x32\x1d.musicgen.api.jobs.v1.JobSpec\x12\x34\n\x08progress\x18\x05 \x01(\x0b\x32\".musicgen.api.progress.v1.Progress\x12/\n\x06result\x18\x06 \x01(\x0b\x32\x1f.musicgen.api.jobs.v1.JobResult\x12,\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x1d.musicgen.api.errors.v1.Error\x12\x0f\n\x07\x61ttempt\x18\x08 \x01(\x05\x12\x14\n\x0cmax_attempts\x18\t \x01(\x05\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0fnot_before_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08retry_of\x18\x0f \x01(\t\x12\x30\n\x08previews\x18\x10 \x03(\x0b\x32\x1e.musicgen.api.audio.v1.Preview\"\x95\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x14\n\x10STATE_CANCELLING\x10\x03\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x04\x12\x10\n\x0cSTATE_FAILED\x10\x05\x12\x13\n\x0fSTATE_CANCELLED\x10\x06\"\xc2\x03\n\x07JobSpec\x12;\n\x08generate\x18\x01 \x01(\x0b\x32\'.musicgen.api.inference.v1.GenerateSpecH\x00\x12\x30\n\x04loop\x18\x02 \x01(\x0b\x32 .musicgen.api.looper.v1.LoopSpecH\x00\x12\x35\n\x06\x65xport\x18\x03 \x01(\x0b\x32#.musicgen.api.library.v1.ExportSpecH\x00\x12;\n\nfind_loops\x18\x04 \x01(\x0b\x32%.musicgen.api.looper.v1.FindLoopsSpecH\x00\x12\x44\n\rinstall_model\x18\x05 \x01(\x0b\x32+.musicgen.api.inference.v1.InstallModelSpecH\x00\x12\x42\n\x0cverify_model\x18\x06 \x01(\x0b\x32*.musicgen.api.inference.v1.VerifyModelSpecH\x00\x12\x42\n\x0csetup_engine\x18\x07 \x01(\x0b\x32*.musicgen.api.inference.v1.SetupEngineSpecH\x00\x42\x06\n\x04kind\"\xf7\x01\n\tJobResult\x12\x11\n\ttrack_ids\x18\x01 \x03(\t\x12\x31\n\tdownloads\x18\x02 \x03(\x0b\x32\x1e.musicgen.api.jobs.v1.Download\x12\x36\n\x08\x61nalysis\x18\x03 \x01(\x0b\x32$.musicgen.api.looper.v1.LoopAnalysis\x12/\n\x05model\x18\x04 \x01(\x0b\x32 .musicgen.api.inference.v1.Model\x12;\n\x0b\x65nvironment\x18\x05 \x01(\x0b\x32&.musicgen.api.inference.v1.Environment\"^\n\x08\x44ownload\x12\x31\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x1f.musicgen.api.audio.v1.Artifact\x12\x11\n\tfile_name\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\"M\n\tJobFilter\x12\x0f\n\x07job_ids\x18\x01 \x03(\t\x12/\n\x06states\x18\x02 \x03(\x0e\x32\x1f.musicgen.api.jobs.v1.Job.Stateb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'musicgen.api.jobs.v1.job_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_JOB']._serialized_start=325
-  _globals['_JOB']._serialized_end=1105
-  _globals['_JOB_STATE']._serialized_start=956
-  _globals['_JOB_STATE']._serialized_end=1105
-  _globals['_JOBSPEC']._serialized_start=1108
-  _globals['_JOBSPEC']._serialized_end=1352
-  _globals['_JOBRESULT']._serialized_start=1355
-  _globals['_JOBRESULT']._serialized_end=1492
-  _globals['_DOWNLOAD']._serialized_start=1494
-  _globals['_DOWNLOAD']._serialized_end=1588
-  _globals['_JOBFILTER']._serialized_start=1590
-  _globals['_JOBFILTER']._serialized_end=1667
+  _globals['_JOB']._serialized_start=409
+  _globals['_JOB']._serialized_end=1189
+  _globals['_JOB_STATE']._serialized_start=1040
+  _globals['_JOB_STATE']._serialized_end=1189
+  _globals['_JOBSPEC']._serialized_start=1192
+  _globals['_JOBSPEC']._serialized_end=1642
+  _globals['_JOBRESULT']._serialized_start=1645
+  _globals['_JOBRESULT']._serialized_end=1892
+  _globals['_DOWNLOAD']._serialized_start=1894
+  _globals['_DOWNLOAD']._serialized_end=1988
+  _globals['_JOBFILTER']._serialized_start=1990
+  _globals['_JOBFILTER']._serialized_end=2067
 # @@protoc_insertion_point(module_scope)

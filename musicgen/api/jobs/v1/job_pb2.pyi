@@ -11,7 +11,9 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from musicgen.api.audio.v1 import audio_pb2 as _audio_pb2
 from musicgen.api.errors.v1 import error_pb2 as _error_pb2
+from musicgen.api.inference.v1 import environment_pb2 as _environment_pb2
 from musicgen.api.inference.v1 import inference_service_pb2 as _inference_service_pb2
+from musicgen.api.inference.v1 import model_pb2 as _model_pb2
 from musicgen.api.library.v1 import track_pb2 as _track_pb2
 from musicgen.api.looper.v1 import loop_pb2 as _loop_pb2
 from musicgen.api.progress.v1 import progress_pb2 as _progress_pb2
@@ -180,6 +182,9 @@ class JobSpec(_message.Message):
     LOOP_FIELD_NUMBER: _builtins.int
     EXPORT_FIELD_NUMBER: _builtins.int
     FIND_LOOPS_FIELD_NUMBER: _builtins.int
+    INSTALL_MODEL_FIELD_NUMBER: _builtins.int
+    VERIFY_MODEL_FIELD_NUMBER: _builtins.int
+    SETUP_ENGINE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def generate(self) -> _inference_service_pb2.GenerateSpec:
         """Make a track from a prompt."""
@@ -196,6 +201,18 @@ class JobSpec(_message.Message):
     def find_loops(self) -> _loop_pb2.FindLoopsSpec:
         """Find the cycles of a piece of audio."""
 
+    @_builtins.property
+    def install_model(self) -> _model_pb2.InstallModelSpec:
+        """Install a model and all that it needs."""
+
+    @_builtins.property
+    def verify_model(self) -> _model_pb2.VerifyModelSpec:
+        """Read a model's files and compare them with what was promised."""
+
+    @_builtins.property
+    def setup_engine(self) -> _environment_pb2.SetupEngineSpec:
+        """Make, repair or remove an engine's environment."""
+
     def __init__(
         self,
         *,
@@ -203,12 +220,15 @@ class JobSpec(_message.Message):
         loop: _loop_pb2.LoopSpec | None = ...,
         export: _track_pb2.ExportSpec | None = ...,
         find_loops: _loop_pb2.FindLoopsSpec | None = ...,
+        install_model: _model_pb2.InstallModelSpec | None = ...,
+        verify_model: _model_pb2.VerifyModelSpec | None = ...,
+        setup_engine: _environment_pb2.SetupEngineSpec | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["export", b"export", "find_loops", b"find_loops", "generate", b"generate", "kind", b"kind", "loop", b"loop"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["export", b"export", "find_loops", b"find_loops", "generate", b"generate", "install_model", b"install_model", "kind", b"kind", "loop", b"loop", "setup_engine", b"setup_engine", "verify_model", b"verify_model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["export", b"export", "find_loops", b"find_loops", "generate", b"generate", "kind", b"kind", "loop", b"loop"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["export", b"export", "find_loops", b"find_loops", "generate", b"generate", "install_model", b"install_model", "kind", b"kind", "loop", b"loop", "setup_engine", b"setup_engine", "verify_model", b"verify_model"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["generate", "loop", "export", "find_loops"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["generate", "loop", "export", "find_loops", "install_model", "verify_model", "setup_engine"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -223,6 +243,8 @@ class JobResult(_message.Message):
     TRACK_IDS_FIELD_NUMBER: _builtins.int
     DOWNLOADS_FIELD_NUMBER: _builtins.int
     ANALYSIS_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    ENVIRONMENT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Tracks now in the library, by output index."""
@@ -235,16 +257,26 @@ class JobResult(_message.Message):
     def analysis(self) -> _loop_pb2.LoopAnalysis:
         """The cycles that a find_loops job found."""
 
+    @_builtins.property
+    def model(self) -> _model_pb2.Model:
+        """The model that an install_model or verify_model job was about, as it was then."""
+
+    @_builtins.property
+    def environment(self) -> _environment_pb2.Environment:
+        """The environment that a setup_engine job left."""
+
     def __init__(
         self,
         *,
         track_ids: _abc.Iterable[_builtins.str] | None = ...,
         downloads: _abc.Iterable[Global___Download] | None = ...,
         analysis: _loop_pb2.LoopAnalysis | None = ...,
+        model: _model_pb2.Model | None = ...,
+        environment: _environment_pb2.Environment | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "environment", b"environment", "model", b"model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "downloads", b"downloads", "track_ids", b"track_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "downloads", b"downloads", "environment", b"environment", "model", b"model", "track_ids", b"track_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

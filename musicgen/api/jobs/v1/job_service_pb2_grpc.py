@@ -81,7 +81,8 @@ class JobServiceServicer:
     def CreateJob(self, request, context):
         """Accepts a job. When this returns, the job survives a power cut.
         INVALID_ARGUMENT: BadRequest names the fields; REQUEST_ID_REUSED.
-        NOT_FOUND: MODEL_NOT_FOUND. RESOURCE_EXHAUSTED: QUEUE_FULL.
+        NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: LICENCE_NOT_ACCEPTED.
+        RESOURCE_EXHAUSTED: QUEUE_FULL.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

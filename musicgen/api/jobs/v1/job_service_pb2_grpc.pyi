@@ -38,7 +38,8 @@ class JobServiceStub:
     CreateJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.CreateJobRequest, _job_service_pb2.CreateJobResponse]
     """Accepts a job. When this returns, the job survives a power cut.
     INVALID_ARGUMENT: BadRequest names the fields; REQUEST_ID_REUSED.
-    NOT_FOUND: MODEL_NOT_FOUND. RESOURCE_EXHAUSTED: QUEUE_FULL.
+    NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: LICENCE_NOT_ACCEPTED.
+    RESOURCE_EXHAUSTED: QUEUE_FULL.
     """
     GetJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.GetJobRequest, _job_service_pb2.GetJobResponse]
     """Gets one job. NOT_FOUND: JOB_NOT_FOUND."""
@@ -79,7 +80,8 @@ class JobServiceAsyncStub(JobServiceStub):
     CreateJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.CreateJobRequest, _job_service_pb2.CreateJobResponse]  # type: ignore[assignment]
     """Accepts a job. When this returns, the job survives a power cut.
     INVALID_ARGUMENT: BadRequest names the fields; REQUEST_ID_REUSED.
-    NOT_FOUND: MODEL_NOT_FOUND. RESOURCE_EXHAUSTED: QUEUE_FULL.
+    NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: LICENCE_NOT_ACCEPTED.
+    RESOURCE_EXHAUSTED: QUEUE_FULL.
     """
     GetJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetJobRequest, _job_service_pb2.GetJobResponse]  # type: ignore[assignment]
     """Gets one job. NOT_FOUND: JOB_NOT_FOUND."""
@@ -123,7 +125,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_job_service_pb2.CreateJobResponse, _abc.Awaitable[_job_service_pb2.CreateJobResponse]]:
         """Accepts a job. When this returns, the job survives a power cut.
         INVALID_ARGUMENT: BadRequest names the fields; REQUEST_ID_REUSED.
-        NOT_FOUND: MODEL_NOT_FOUND. RESOURCE_EXHAUSTED: QUEUE_FULL.
+        NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: LICENCE_NOT_ACCEPTED.
+        RESOURCE_EXHAUSTED: QUEUE_FULL.
         """
 
     @_abc_1.abstractmethod

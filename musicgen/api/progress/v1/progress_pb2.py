@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'musicgen/api/progress/v1/progress.proto\x12\x18musicgen.api.progress.v1\x1a\x1egoogle/protobuf/duration.proto\"\x80\x01\n\x08Progress\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\x05\x12\r\n\x05steps\x18\x03 \x01(\x05\x12\x10\n\x08\x66raction\x18\x04 \x01(\x01\x12&\n\x03\x65ta\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'musicgen/api/progress/v1/progress.proto\x12\x18musicgen.api.progress.v1\x1a\x1egoogle/protobuf/duration.proto\"\xb6\x01\n\x08Progress\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\x05\x12\r\n\x05steps\x18\x03 \x01(\x05\x12\x10\n\x08\x66raction\x18\x04 \x01(\x01\x12&\n\x03\x65ta\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\t\x12\x34\n\x08transfer\x18\x07 \x01(\x0b\x32\".musicgen.api.progress.v1.Transfer\"M\n\x08Transfer\x12\x12\n\ndone_bytes\x18\x01 \x01(\x03\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x03\x12\x18\n\x10\x62ytes_per_second\x18\x03 \x01(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,5 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'musicgen.api.progress.v1.pr
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PROGRESS']._serialized_start=102
-  _globals['_PROGRESS']._serialized_end=230
+  _globals['_PROGRESS']._serialized_end=284
+  _globals['_TRANSFER']._serialized_start=286
+  _globals['_TRANSFER']._serialized_end=363
 # @@protoc_insertion_point(module_scope)

@@ -29,6 +29,7 @@ class Progress(_message.Message):
     FRACTION_FIELD_NUMBER: _builtins.int
     ETA_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    TRANSFER_FIELD_NUMBER: _builtins.int
     stage: _builtins.str
     """The stage now running, in the worker's own word, such as "rendering"."""
     step: _builtins.int
@@ -43,6 +44,10 @@ class Progress(_message.Message):
     def eta(self) -> _duration_pb2.Duration:
         """Time left, from steps timed in this very run; absent until enough are timed."""
 
+    @_builtins.property
+    def transfer(self) -> Global___Transfer:
+        """Bytes, where the work moves some; absent elsewhere."""
+
     def __init__(
         self,
         *,
@@ -52,11 +57,42 @@ class Progress(_message.Message):
         fraction: _builtins.float = ...,
         eta: _duration_pb2.Duration | None = ...,
         detail: _builtins.str = ...,
+        transfer: Global___Transfer | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["eta", b"eta"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["eta", b"eta", "transfer", b"transfer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "eta", b"eta", "fraction", b"fraction", "stage", b"stage", "step", b"step", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "eta", b"eta", "fraction", b"fraction", "stage", b"stage", "step", b"step", "steps", b"steps", "transfer", b"transfer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Progress: _TypeAlias = Progress  # noqa: Y015
+
+@_typing.final
+class Transfer(_message.Message):
+    """How far bytes have come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DONE_BYTES_FIELD_NUMBER: _builtins.int
+    TOTAL_BYTES_FIELD_NUMBER: _builtins.int
+    BYTES_PER_SECOND_FIELD_NUMBER: _builtins.int
+    done_bytes: _builtins.int
+    """Bytes that are there, also from earlier attempts."""
+    total_bytes: _builtins.int
+    """Bytes in all; 0 if that is not known."""
+    bytes_per_second: _builtins.float
+    """Bytes a second over the last seconds; 0 until that was measured."""
+    def __init__(
+        self,
+        *,
+        done_bytes: _builtins.int = ...,
+        total_bytes: _builtins.int = ...,
+        bytes_per_second: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_per_second", b"bytes_per_second", "done_bytes", b"done_bytes", "total_bytes", b"total_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Transfer: _TypeAlias = Transfer  # noqa: Y015

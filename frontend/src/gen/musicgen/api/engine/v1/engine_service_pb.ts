@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/engine/v1/engine_service.proto.
  */
 export const file_musicgen_api_engine_v1_engine_service: GenFile = /*@__PURE__*/
-  fileDesc("CittdXNpY2dlbi9hcGkvZW5naW5lL3YxL2VuZ2luZV9zZXJ2aWNlLnByb3RvEhZtdXNpY2dlbi5hcGkuZW5naW5lLnYxIhEKD0Rlc2NyaWJlUmVxdWVzdCJMChBEZXNjcmliZVJlc3BvbnNlEjgKCG1hbmlmZXN0GAEgASgLMiYubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5FbmdpbmVNYW5pZmVzdCJuCg9HZW5lcmF0ZVJlcXVlc3QSQAoKcGFyYW1ldGVycxgBIAEoCzIsLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuR2VuZXJhdGlvblBhcmFtZXRlcnMSGQoRc2NyYXRjaF9kaXJlY3RvcnkYAiABKAkiwwEKEEdlbmVyYXRlUmVzcG9uc2USNgoIcHJvZ3Jlc3MYASABKAsyIi5tdXNpY2dlbi5hcGkucHJvZ3Jlc3MudjEuUHJvZ3Jlc3NIABI0CgZyZXN1bHQYAiABKAsyIi5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRpb25IABI4CgdwcmV2aWV3GAMgASgLMiUubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5FbmdpbmVQcmV2aWV3SABCBwoFZXZlbnQyzwEKDUVuZ2luZVNlcnZpY2USXQoIRGVzY3JpYmUSJy5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkRlc2NyaWJlUmVxdWVzdBooLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuRGVzY3JpYmVSZXNwb25zZRJfCghHZW5lcmF0ZRInLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuR2VuZXJhdGVSZXF1ZXN0GigubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5HZW5lcmF0ZVJlc3BvbnNlMAFiBnByb3RvMw", [file_musicgen_api_engine_v1_engine, file_musicgen_api_progress_v1_progress]);
+  fileDesc("CittdXNpY2dlbi9hcGkvZW5naW5lL3YxL2VuZ2luZV9zZXJ2aWNlLnByb3RvEhZtdXNpY2dlbi5hcGkuZW5naW5lLnYxIhEKD0Rlc2NyaWJlUmVxdWVzdCJjChBEZXNjcmliZVJlc3BvbnNlEjgKCG1hbmlmZXN0GAEgASgLMiYubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5FbmdpbmVNYW5pZmVzdBIVCg1sb2FkZWRfbW9kZWxzGAIgAygJIhwKC0xvYWRSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJIiUKDExvYWRSZXNwb25zZRIVCg1sb2FkZWRfbW9kZWxzGAEgAygJIm4KD0dlbmVyYXRlUmVxdWVzdBJACgpwYXJhbWV0ZXJzGAEgASgLMiwubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5HZW5lcmF0aW9uUGFyYW1ldGVycxIZChFzY3JhdGNoX2RpcmVjdG9yeRgCIAEoCSLDAQoQR2VuZXJhdGVSZXNwb25zZRI2Cghwcm9ncmVzcxgBIAEoCzIiLm11c2ljZ2VuLmFwaS5wcm9ncmVzcy52MS5Qcm9ncmVzc0gAEjQKBnJlc3VsdBgCIAEoCzIiLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuR2VuZXJhdGlvbkgAEjgKB3ByZXZpZXcYAyABKAsyJS5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkVuZ2luZVByZXZpZXdIAEIHCgVldmVudDKiAgoNRW5naW5lU2VydmljZRJdCghEZXNjcmliZRInLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuRGVzY3JpYmVSZXF1ZXN0GigubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5EZXNjcmliZVJlc3BvbnNlElEKBExvYWQSIy5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkxvYWRSZXF1ZXN0GiQubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5Mb2FkUmVzcG9uc2USXwoIR2VuZXJhdGUSJy5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRlUmVxdWVzdBooLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuR2VuZXJhdGVSZXNwb25zZTABYgZwcm90bzM", [file_musicgen_api_engine_v1_engine, file_musicgen_api_progress_v1_progress]);
 
 /**
  * Asks what the engine is.
@@ -46,6 +46,13 @@ export type DescribeResponse = Message<"musicgen.api.engine.v1.DescribeResponse"
    * @generated from field: musicgen.api.engine.v1.EngineManifest manifest = 1;
    */
   manifest?: EngineManifest | undefined;
+
+  /**
+   * Names of the models that are in memory now.
+   *
+   * @generated from field: repeated string loaded_models = 2;
+   */
+  loadedModels: string[];
 };
 
 /**
@@ -54,6 +61,48 @@ export type DescribeResponse = Message<"musicgen.api.engine.v1.DescribeResponse"
  */
 export const DescribeResponseSchema: GenMessage<DescribeResponse> = /*@__PURE__*/
   messageDesc(file_musicgen_api_engine_v1_engine_service, 1);
+
+/**
+ * Asks for a model to be loaded.
+ *
+ * @generated from message musicgen.api.engine.v1.LoadRequest
+ */
+export type LoadRequest = Message<"musicgen.api.engine.v1.LoadRequest"> & {
+  /**
+   * Its name in the studio's catalogue, such as "diffrhythm-1.2-base".
+   *
+   * @generated from field: string model = 1;
+   */
+  model: string;
+};
+
+/**
+ * Describes the message musicgen.api.engine.v1.LoadRequest.
+ * Use `create(LoadRequestSchema)` to create a new message.
+ */
+export const LoadRequestSchema: GenMessage<LoadRequest> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_engine_v1_engine_service, 2);
+
+/**
+ * The model is in memory.
+ *
+ * @generated from message musicgen.api.engine.v1.LoadResponse
+ */
+export type LoadResponse = Message<"musicgen.api.engine.v1.LoadResponse"> & {
+  /**
+   * Names of the models that are in memory now.
+   *
+   * @generated from field: repeated string loaded_models = 1;
+   */
+  loadedModels: string[];
+};
+
+/**
+ * Describes the message musicgen.api.engine.v1.LoadResponse.
+ * Use `create(LoadResponseSchema)` to create a new message.
+ */
+export const LoadResponseSchema: GenMessage<LoadResponse> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_engine_v1_engine_service, 3);
 
 /**
  * Asks for one piece of audio.
@@ -81,7 +130,7 @@ export type GenerateRequest = Message<"musicgen.api.engine.v1.GenerateRequest"> 
  * Use `create(GenerateRequestSchema)` to create a new message.
  */
 export const GenerateRequestSchema: GenMessage<GenerateRequest> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_engine_v1_engine_service, 2);
+  messageDesc(file_musicgen_api_engine_v1_engine_service, 4);
 
 /**
  * One event of a generation.
@@ -126,7 +175,7 @@ export type GenerateResponse = Message<"musicgen.api.engine.v1.GenerateResponse"
  * Use `create(GenerateResponseSchema)` to create a new message.
  */
 export const GenerateResponseSchema: GenMessage<GenerateResponse> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_engine_v1_engine_service, 3);
+  messageDesc(file_musicgen_api_engine_v1_engine_service, 5);
 
 /**
  * Served by each engine host on a Unix socket of its own. Every call carries the
@@ -147,6 +196,18 @@ export const EngineService: GenService<{
     methodKind: "unary";
     input: typeof DescribeRequestSchema;
     output: typeof DescribeResponseSchema;
+  },
+  /**
+   * Loads a model, so that the next piece begins at once; others may be dropped for it.
+   * Optional: UNIMPLEMENTED from engines that have no models. Cancel by cancelling the call.
+   * FAILED_PRECONDITION: MODEL_NOT_INSTALLED. RESOURCE_EXHAUSTED: OUT_OF_MEMORY.
+   *
+   * @generated from rpc musicgen.api.engine.v1.EngineService.Load
+   */
+  load: {
+    methodKind: "unary";
+    input: typeof LoadRequestSchema;
+    output: typeof LoadResponseSchema;
   },
   /**
    * Generates one piece of audio. Sends progress and, from

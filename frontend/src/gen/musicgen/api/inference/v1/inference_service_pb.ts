@@ -11,6 +11,10 @@ import type { AudioFormat, Preview, ProducedTrack } from "../../audio/v1/audio_p
 import { file_musicgen_api_audio_v1_audio } from "../../audio/v1/audio_pb";
 import type { EngineManifest, GenerationParameters } from "../../engine/v1/engine_pb";
 import { file_musicgen_api_engine_v1_engine } from "../../engine/v1/engine_pb";
+import type { Device } from "./device_pb";
+import { file_musicgen_api_inference_v1_device } from "./device_pb";
+import type { Environment, SetupEngineSpec } from "./environment_pb";
+import { file_musicgen_api_inference_v1_environment } from "./environment_pb";
 import type { Progress } from "../../progress/v1/progress_pb";
 import { file_musicgen_api_progress_v1_progress } from "../../progress/v1/progress_pb";
 import type { Message } from "@bufbuild/protobuf";
@@ -19,7 +23,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/inference/v1/inference_service.proto.
  */
 export const file_musicgen_api_inference_v1_inference_service: GenFile = /*@__PURE__*/
-  fileDesc("CjFtdXNpY2dlbi9hcGkvaW5mZXJlbmNlL3YxL2luZmVyZW5jZV9zZXJ2aWNlLnByb3RvEhltdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxIvkBCgZFbmdpbmUSOAoIbWFuaWZlc3QYASABKAsyJi5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkVuZ2luZU1hbmlmZXN0EjYKBXN0YXRlGAIgASgOMicubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5FbmdpbmUuU3RhdGUSDgoGZGV0YWlsGAMgASgJIm0KBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASEQoNU1RBVEVfU1RPUFBFRBABEhIKDlNUQVRFX1NUQVJUSU5HEAISDwoLU1RBVEVfUkVBRFkQAxIVChFTVEFURV9VTkFWQUlMQUJMRRAEIq0BCgxHZW5lcmF0ZVNwZWMSDgoGZW5naW5lGAEgASgJEkAKCnBhcmFtZXRlcnMYAiABKAsyLC5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRpb25QYXJhbWV0ZXJzEjIKBmZvcm1hdBgDIAEoDjIiLm11c2ljZ2VuLmFwaS5hdWRpby52MS5BdWRpb0Zvcm1hdBIXCg9wYXJlbnRfdHJhY2tfaWQYBCABKAkiFAoSTGlzdEVuZ2luZXNSZXF1ZXN0IkkKE0xpc3RFbmdpbmVzUmVzcG9uc2USMgoHZW5naW5lcxgBIAMoCzIhLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuRW5naW5lImcKD0dlbmVyYXRlUmVxdWVzdBIOCgZqb2JfaWQYASABKAkSDQoFZmVuY2UYAiABKAMSNQoEc3BlYxgDIAEoCzInLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuR2VuZXJhdGVTcGVjIr4BChBHZW5lcmF0ZVJlc3BvbnNlEjYKCHByb2dyZXNzGAEgASgLMiIubXVzaWNnZW4uYXBpLnByb2dyZXNzLnYxLlByb2dyZXNzSAASNgoGcmVzdWx0GAIgASgLMiQubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLlByb2R1Y2VkVHJhY2tIABIxCgdwcmV2aWV3GAMgASgLMh4ubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLlByZXZpZXdIAEIHCgVldmVudDL9AQoQSW5mZXJlbmNlU2VydmljZRKBAQoLTGlzdEVuZ2luZXMSLS5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkxpc3RFbmdpbmVzUmVxdWVzdBouLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuTGlzdEVuZ2luZXNSZXNwb25zZSITgtPkkwINEgsvdjEvZW5naW5lcxJlCghHZW5lcmF0ZRIqLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuR2VuZXJhdGVSZXF1ZXN0GisubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5HZW5lcmF0ZVJlc3BvbnNlMAFiBnByb3RvMw", [file_google_api_annotations, file_musicgen_api_audio_v1_audio, file_musicgen_api_engine_v1_engine, file_musicgen_api_progress_v1_progress]);
+  fileDesc("CjFtdXNpY2dlbi9hcGkvaW5mZXJlbmNlL3YxL2luZmVyZW5jZV9zZXJ2aWNlLnByb3RvEhltdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxIrYCCgZFbmdpbmUSOAoIbWFuaWZlc3QYASABKAsyJi5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkVuZ2luZU1hbmlmZXN0EjYKBXN0YXRlGAIgASgOMicubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5FbmdpbmUuU3RhdGUSDgoGZGV0YWlsGAMgASgJEjsKC2Vudmlyb25tZW50GAQgASgLMiYubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5FbnZpcm9ubWVudCJtCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEhEKDVNUQVRFX1NUT1BQRUQQARISCg5TVEFURV9TVEFSVElORxACEg8KC1NUQVRFX1JFQURZEAMSFQoRU1RBVEVfVU5BVkFJTEFCTEUQBCKtAQoMR2VuZXJhdGVTcGVjEg4KBmVuZ2luZRgBIAEoCRJACgpwYXJhbWV0ZXJzGAIgASgLMiwubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5HZW5lcmF0aW9uUGFyYW1ldGVycxIyCgZmb3JtYXQYAyABKA4yIi5tdXNpY2dlbi5hcGkuYXVkaW8udjEuQXVkaW9Gb3JtYXQSFwoPcGFyZW50X3RyYWNrX2lkGAQgASgJIhQKEkxpc3RFbmdpbmVzUmVxdWVzdCJJChNMaXN0RW5naW5lc1Jlc3BvbnNlEjIKB2VuZ2luZXMYASADKAsyIS5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkVuZ2luZSJnCg9HZW5lcmF0ZVJlcXVlc3QSDgoGam9iX2lkGAEgASgJEg0KBWZlbmNlGAIgASgDEjUKBHNwZWMYAyABKAsyJy5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkdlbmVyYXRlU3BlYyK+AQoQR2VuZXJhdGVSZXNwb25zZRI2Cghwcm9ncmVzcxgBIAEoCzIiLm11c2ljZ2VuLmFwaS5wcm9ncmVzcy52MS5Qcm9ncmVzc0gAEjYKBnJlc3VsdBgCIAEoCzIkLm11c2ljZ2VuLmFwaS5hdWRpby52MS5Qcm9kdWNlZFRyYWNrSAASMQoHcHJldmlldxgDIAEoCzIeLm11c2ljZ2VuLmFwaS5hdWRpby52MS5QcmV2aWV3SABCBwoFZXZlbnQibQoSU2V0dXBFbmdpbmVSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCRINCgVmZW5jZRgCIAEoAxI4CgRzcGVjGAMgASgLMioubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5TZXR1cEVuZ2luZVNwZWMikAEKE1NldHVwRW5naW5lUmVzcG9uc2USNgoIcHJvZ3Jlc3MYASABKAsyIi5tdXNpY2dlbi5hcGkucHJvZ3Jlc3MudjEuUHJvZ3Jlc3NIABI4CgZyZXN1bHQYAiABKAsyJi5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkVudmlyb25tZW50SABCBwoFZXZlbnQiFAoSTGlzdERldmljZXNSZXF1ZXN0ImoKE0xpc3REZXZpY2VzUmVzcG9uc2USMgoHZGV2aWNlcxgBIAMoCzIhLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuRGV2aWNlEg4KBmNob2ljZRgCIAEoCRIPCgd0cm91YmxlGAMgASgJIigKE1NlbGVjdERldmljZVJlcXVlc3QSEQoJZGV2aWNlX2lkGAEgASgJIloKFFNlbGVjdERldmljZVJlc3BvbnNlEjIKB2RldmljZXMYASADKAsyIS5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkRldmljZRIOCgZjaG9pY2UYAiABKAkyggUKEEluZmVyZW5jZVNlcnZpY2USgQEKC0xpc3RFbmdpbmVzEi0ubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5MaXN0RW5naW5lc1JlcXVlc3QaLi5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkxpc3RFbmdpbmVzUmVzcG9uc2UiE4LT5JMCDRILL3YxL2VuZ2luZXMSZQoIR2VuZXJhdGUSKi5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkdlbmVyYXRlUmVxdWVzdBorLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuR2VuZXJhdGVSZXNwb25zZTABEm4KC1NldHVwRW5naW5lEi0ubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5TZXR1cEVuZ2luZVJlcXVlc3QaLi5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLlNldHVwRW5naW5lUmVzcG9uc2UwARKBAQoLTGlzdERldmljZXMSLS5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkxpc3REZXZpY2VzUmVxdWVzdBouLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuTGlzdERldmljZXNSZXNwb25zZSITgtPkkwINEgsvdjEvZGV2aWNlcxKOAQoMU2VsZWN0RGV2aWNlEi4ubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5TZWxlY3REZXZpY2VSZXF1ZXN0Gi8ubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5TZWxlY3REZXZpY2VSZXNwb25zZSIdgtPkkwIXOgEqIhIvdjEvZGV2aWNlczpzZWxlY3RiBnByb3RvMw", [file_google_api_annotations, file_musicgen_api_audio_v1_audio, file_musicgen_api_engine_v1_engine, file_musicgen_api_inference_v1_device, file_musicgen_api_inference_v1_environment, file_musicgen_api_progress_v1_progress]);
 
 /**
  * An engine and its present state.
@@ -47,6 +51,13 @@ export type Engine = Message<"musicgen.api.inference.v1.Engine"> & {
    * @generated from field: string detail = 3;
    */
   detail: string;
+
+  /**
+   * The environment that its host runs in.
+   *
+   * @generated from field: musicgen.api.inference.v1.Environment environment = 4;
+   */
+  environment?: Environment | undefined;
 };
 
 /**
@@ -263,6 +274,178 @@ export const GenerateResponseSchema: GenMessage<GenerateResponse> = /*@__PURE__*
   messageDesc(file_musicgen_api_inference_v1_inference_service, 5);
 
 /**
+ * Asks for an engine's environment, on behalf of a job.
+ *
+ * @generated from message musicgen.api.inference.v1.SetupEngineRequest
+ */
+export type SetupEngineRequest = Message<"musicgen.api.inference.v1.SetupEngineRequest"> & {
+  /**
+   * The job this is for.
+   *
+   * @generated from field: string job_id = 1;
+   */
+  jobId: string;
+
+  /**
+   * The claim's fence, 1 or more. A lower one than was seen before is refused.
+   *
+   * @generated from field: int64 fence = 2;
+   */
+  fence: bigint;
+
+  /**
+   * What to do.
+   *
+   * @generated from field: musicgen.api.inference.v1.SetupEngineSpec spec = 3;
+   */
+  spec?: SetupEngineSpec | undefined;
+};
+
+/**
+ * Describes the message musicgen.api.inference.v1.SetupEngineRequest.
+ * Use `create(SetupEngineRequestSchema)` to create a new message.
+ */
+export const SetupEngineRequestSchema: GenMessage<SetupEngineRequest> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_inference_v1_inference_service, 6);
+
+/**
+ * One event of a set-up.
+ *
+ * @generated from message musicgen.api.inference.v1.SetupEngineResponse
+ */
+export type SetupEngineResponse = Message<"musicgen.api.inference.v1.SetupEngineResponse"> & {
+  /**
+   * Exactly one is set.
+   *
+   * @generated from oneof musicgen.api.inference.v1.SetupEngineResponse.event
+   */
+  event: {
+    /**
+     * Work is going on.
+     *
+     * @generated from field: musicgen.api.progress.v1.Progress progress = 1;
+     */
+    value: Progress;
+    case: "progress";
+  } | {
+    /**
+     * Work is done; the stream ends.
+     *
+     * @generated from field: musicgen.api.inference.v1.Environment result = 2;
+     */
+    value: Environment;
+    case: "result";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message musicgen.api.inference.v1.SetupEngineResponse.
+ * Use `create(SetupEngineResponseSchema)` to create a new message.
+ */
+export const SetupEngineResponseSchema: GenMessage<SetupEngineResponse> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_inference_v1_inference_service, 7);
+
+/**
+ * Asks for the devices.
+ *
+ * @generated from message musicgen.api.inference.v1.ListDevicesRequest
+ */
+export type ListDevicesRequest = Message<"musicgen.api.inference.v1.ListDevicesRequest"> & {
+};
+
+/**
+ * Describes the message musicgen.api.inference.v1.ListDevicesRequest.
+ * Use `create(ListDevicesRequestSchema)` to create a new message.
+ */
+export const ListDevicesRequestSchema: GenMessage<ListDevicesRequest> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_inference_v1_inference_service, 8);
+
+/**
+ * Lists the devices.
+ *
+ * @generated from message musicgen.api.inference.v1.ListDevicesResponse
+ */
+export type ListDevicesResponse = Message<"musicgen.api.inference.v1.ListDevicesResponse"> & {
+  /**
+   * At least the processor, which comes last.
+   *
+   * @generated from field: repeated musicgen.api.inference.v1.Device devices = 1;
+   */
+  devices: Device[];
+
+  /**
+   * What was chosen: a device_id, or "auto", which leaves it to the studio.
+   *
+   * @generated from field: string choice = 2;
+   */
+  choice: string;
+
+  /**
+   * Why that can't be used, for people. No device is chosen then: engines refuse to work, and
+   * never fall back by themselves. Empty if all is well.
+   *
+   * @generated from field: string trouble = 3;
+   */
+  trouble: string;
+};
+
+/**
+ * Describes the message musicgen.api.inference.v1.ListDevicesResponse.
+ * Use `create(ListDevicesResponseSchema)` to create a new message.
+ */
+export const ListDevicesResponseSchema: GenMessage<ListDevicesResponse> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_inference_v1_inference_service, 9);
+
+/**
+ * Asks for a device to be used.
+ *
+ * @generated from message musicgen.api.inference.v1.SelectDeviceRequest
+ */
+export type SelectDeviceRequest = Message<"musicgen.api.inference.v1.SelectDeviceRequest"> & {
+  /**
+   * Device.device_id, or "auto".
+   *
+   * @generated from field: string device_id = 1;
+   */
+  deviceId: string;
+};
+
+/**
+ * Describes the message musicgen.api.inference.v1.SelectDeviceRequest.
+ * Use `create(SelectDeviceRequestSchema)` to create a new message.
+ */
+export const SelectDeviceRequestSchema: GenMessage<SelectDeviceRequest> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_inference_v1_inference_service, 10);
+
+/**
+ * The device will be used.
+ *
+ * @generated from message musicgen.api.inference.v1.SelectDeviceResponse
+ */
+export type SelectDeviceResponse = Message<"musicgen.api.inference.v1.SelectDeviceResponse"> & {
+  /**
+   * As in ListDevicesResponse.
+   *
+   * @generated from field: repeated musicgen.api.inference.v1.Device devices = 1;
+   */
+  devices: Device[];
+
+  /**
+   * What was chosen.
+   *
+   * @generated from field: string choice = 2;
+   */
+  choice: string;
+};
+
+/**
+ * Describes the message musicgen.api.inference.v1.SelectDeviceResponse.
+ * Use `create(SelectDeviceResponseSchema)` to create a new message.
+ */
+export const SelectDeviceResponseSchema: GenMessage<SelectDeviceResponse> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_inference_v1_inference_service, 11);
+
+/**
  * Runs engines, each in a process of its own, and encodes what they make.
  *
  * @generated from service musicgen.api.inference.v1.InferenceService
@@ -292,6 +475,41 @@ export const InferenceService: GenService<{
     methodKind: "server_streaming";
     input: typeof GenerateRequestSchema;
     output: typeof GenerateResponseSchema;
+  },
+  /**
+   * Makes, repairs or removes an engine's environment; for runners, which hold the job's
+   * claim. Sends progress, then one result. Cancel by cancelling the call.
+   * NOT_FOUND: MODEL_NOT_FOUND. INVALID_ARGUMENT: the engine needs no environment.
+   * UNAVAILABLE: DOWNLOAD_FAILED. FAILED_PRECONDITION: ENVIRONMENT_BROKEN, the smoke run
+   * failed. RESOURCE_EXHAUSTED: DISK_FULL. ABORTED: CLAIM_LOST.
+   *
+   * @generated from rpc musicgen.api.inference.v1.InferenceService.SetupEngine
+   */
+  setupEngine: {
+    methodKind: "server_streaming";
+    input: typeof SetupEngineRequestSchema;
+    output: typeof SetupEngineResponseSchema;
+  },
+  /**
+   * Lists what engines can compute on here, and what is chosen.
+   *
+   * @generated from rpc musicgen.api.inference.v1.InferenceService.ListDevices
+   */
+  listDevices: {
+    methodKind: "unary";
+    input: typeof ListDevicesRequestSchema;
+    output: typeof ListDevicesResponseSchema;
+  },
+  /**
+   * Chooses what engines compute on, and keeps that. Engines that work go on with the old
+   * one until the piece is done. NOT_FOUND: DEVICE_NOT_FOUND.
+   *
+   * @generated from rpc musicgen.api.inference.v1.InferenceService.SelectDevice
+   */
+  selectDevice: {
+    methodKind: "unary";
+    input: typeof SelectDeviceRequestSchema;
+    output: typeof SelectDeviceResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_musicgen_api_inference_v1_inference_service, 0);

@@ -8,6 +8,10 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { ProducedTrack } from "../../audio/v1/audio_pb";
 import { file_musicgen_api_audio_v1_audio } from "../../audio/v1/audio_pb";
+import type { Environment } from "../../inference/v1/environment_pb";
+import { file_musicgen_api_inference_v1_environment } from "../../inference/v1/environment_pb";
+import type { Model } from "../../inference/v1/model_pb";
+import { file_musicgen_api_inference_v1_model } from "../../inference/v1/model_pb";
 import type { Download } from "./job_pb";
 import { file_musicgen_api_jobs_v1_job } from "./job_pb";
 import type { LoopAnalysis } from "../../looper/v1/loop_pb";
@@ -18,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/jobs/v1/job_outcome.proto.
  */
 export const file_musicgen_api_jobs_v1_job_outcome: GenFile = /*@__PURE__*/
-  fileDesc("CiZtdXNpY2dlbi9hcGkvam9icy92MS9qb2Jfb3V0Y29tZS5wcm90bxIUbXVzaWNnZW4uYXBpLmpvYnMudjEirQEKCkpvYk91dGNvbWUSNAoGdHJhY2tzGAEgAygLMiQubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLlByb2R1Y2VkVHJhY2sSMQoJZG93bmxvYWRzGAIgAygLMh4ubXVzaWNnZW4uYXBpLmpvYnMudjEuRG93bmxvYWQSNgoIYW5hbHlzaXMYAyABKAsyJC5tdXNpY2dlbi5hcGkubG9vcGVyLnYxLkxvb3BBbmFseXNpc2IGcHJvdG8z", [file_musicgen_api_audio_v1_audio, file_musicgen_api_jobs_v1_job, file_musicgen_api_looper_v1_loop]);
+  fileDesc("CiZtdXNpY2dlbi9hcGkvam9icy92MS9qb2Jfb3V0Y29tZS5wcm90bxIUbXVzaWNnZW4uYXBpLmpvYnMudjEimwIKCkpvYk91dGNvbWUSNAoGdHJhY2tzGAEgAygLMiQubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLlByb2R1Y2VkVHJhY2sSMQoJZG93bmxvYWRzGAIgAygLMh4ubXVzaWNnZW4uYXBpLmpvYnMudjEuRG93bmxvYWQSNgoIYW5hbHlzaXMYAyABKAsyJC5tdXNpY2dlbi5hcGkubG9vcGVyLnYxLkxvb3BBbmFseXNpcxIvCgVtb2RlbBgEIAEoCzIgLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuTW9kZWwSOwoLZW52aXJvbm1lbnQYBSABKAsyJi5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkVudmlyb25tZW50YgZwcm90bzM", [file_musicgen_api_audio_v1_audio, file_musicgen_api_inference_v1_environment, file_musicgen_api_inference_v1_model, file_musicgen_api_jobs_v1_job, file_musicgen_api_looper_v1_loop]);
 
 /**
  * What a worker made, as it is frozen in the store until it is published. Internal:
@@ -47,6 +51,20 @@ export type JobOutcome = Message<"musicgen.api.jobs.v1.JobOutcome"> & {
    * @generated from field: musicgen.api.looper.v1.LoopAnalysis analysis = 3;
    */
   analysis?: LoopAnalysis | undefined;
+
+  /**
+   * The model that was installed or verified.
+   *
+   * @generated from field: musicgen.api.inference.v1.Model model = 4;
+   */
+  model?: Model | undefined;
+
+  /**
+   * The environment that was set up.
+   *
+   * @generated from field: musicgen.api.inference.v1.Environment environment = 5;
+   */
+  environment?: Environment | undefined;
 };
 
 /**

@@ -12,8 +12,12 @@ import type { Artifact, Preview } from "../../audio/v1/audio_pb";
 import { file_musicgen_api_audio_v1_audio } from "../../audio/v1/audio_pb";
 import type { Error } from "../../errors/v1/error_pb";
 import { file_musicgen_api_errors_v1_error } from "../../errors/v1/error_pb";
+import type { Environment, SetupEngineSpec } from "../../inference/v1/environment_pb";
+import { file_musicgen_api_inference_v1_environment } from "../../inference/v1/environment_pb";
 import type { GenerateSpec } from "../../inference/v1/inference_service_pb";
 import { file_musicgen_api_inference_v1_inference_service } from "../../inference/v1/inference_service_pb";
+import type { InstallModelSpec, Model, VerifyModelSpec } from "../../inference/v1/model_pb";
+import { file_musicgen_api_inference_v1_model } from "../../inference/v1/model_pb";
 import type { ExportSpec } from "../../library/v1/track_pb";
 import { file_musicgen_api_library_v1_track } from "../../library/v1/track_pb";
 import type { FindLoopsSpec, LoopAnalysis, LoopSpec } from "../../looper/v1/loop_pb";
@@ -26,7 +30,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/jobs/v1/job.proto.
  */
 export const file_musicgen_api_jobs_v1_job: GenFile = /*@__PURE__*/
-  fileDesc("Ch5tdXNpY2dlbi9hcGkvam9icy92MS9qb2IucHJvdG8SFG11c2ljZ2VuLmFwaS5qb2JzLnYxIowGCgNKb2ISDgoGam9iX2lkGAEgASgJEgsKA3JldhgCIAEoAxIuCgVzdGF0ZRgDIAEoDjIfLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYi5TdGF0ZRIrCgRzcGVjGAQgASgLMh0ubXVzaWNnZW4uYXBpLmpvYnMudjEuSm9iU3BlYxI0Cghwcm9ncmVzcxgFIAEoCzIiLm11c2ljZ2VuLmFwaS5wcm9ncmVzcy52MS5Qcm9ncmVzcxIvCgZyZXN1bHQYBiABKAsyHy5tdXNpY2dlbi5hcGkuam9icy52MS5Kb2JSZXN1bHQSLAoFZXJyb3IYByABKAsyHS5tdXNpY2dlbi5hcGkuZXJyb3JzLnYxLkVycm9yEg8KB2F0dGVtcHQYCCABKAUSFAoMbWF4X2F0dGVtcHRzGAkgASgFEi8KC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD25vdF9iZWZvcmVfdGltZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcmV0cnlfb2YYDyABKAkSMAoIcHJldmlld3MYECADKAsyHi5tdXNpY2dlbi5hcGkuYXVkaW8udjEuUHJldmlldyKVAQoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIQCgxTVEFURV9RVUVVRUQQARIRCg1TVEFURV9SVU5OSU5HEAISFAoQU1RBVEVfQ0FOQ0VMTElORxADEhMKD1NUQVRFX1NVQ0NFRURFRBAEEhAKDFNUQVRFX0ZBSUxFRBAFEhMKD1NUQVRFX0NBTkNFTExFRBAGIvQBCgdKb2JTcGVjEjsKCGdlbmVyYXRlGAEgASgLMicubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5HZW5lcmF0ZVNwZWNIABIwCgRsb29wGAIgASgLMiAubXVzaWNnZW4uYXBpLmxvb3Blci52MS5Mb29wU3BlY0gAEjUKBmV4cG9ydBgDIAEoCzIjLm11c2ljZ2VuLmFwaS5saWJyYXJ5LnYxLkV4cG9ydFNwZWNIABI7CgpmaW5kX2xvb3BzGAQgASgLMiUubXVzaWNnZW4uYXBpLmxvb3Blci52MS5GaW5kTG9vcHNTcGVjSABCBgoEa2luZCKJAQoJSm9iUmVzdWx0EhEKCXRyYWNrX2lkcxgBIAMoCRIxCglkb3dubG9hZHMYAiADKAsyHi5tdXNpY2dlbi5hcGkuam9icy52MS5Eb3dubG9hZBI2CghhbmFseXNpcxgDIAEoCzIkLm11c2ljZ2VuLmFwaS5sb29wZXIudjEuTG9vcEFuYWx5c2lzIl4KCERvd25sb2FkEjEKCGFydGlmYWN0GAEgASgLMh8ubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLkFydGlmYWN0EhEKCWZpbGVfbmFtZRgCIAEoCRIMCgRwYXRoGAMgASgJIk0KCUpvYkZpbHRlchIPCgdqb2JfaWRzGAEgAygJEi8KBnN0YXRlcxgCIAMoDjIfLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYi5TdGF0ZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_musicgen_api_audio_v1_audio, file_musicgen_api_errors_v1_error, file_musicgen_api_inference_v1_inference_service, file_musicgen_api_library_v1_track, file_musicgen_api_looper_v1_loop, file_musicgen_api_progress_v1_progress]);
+  fileDesc("Ch5tdXNpY2dlbi9hcGkvam9icy92MS9qb2IucHJvdG8SFG11c2ljZ2VuLmFwaS5qb2JzLnYxIowGCgNKb2ISDgoGam9iX2lkGAEgASgJEgsKA3JldhgCIAEoAxIuCgVzdGF0ZRgDIAEoDjIfLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYi5TdGF0ZRIrCgRzcGVjGAQgASgLMh0ubXVzaWNnZW4uYXBpLmpvYnMudjEuSm9iU3BlYxI0Cghwcm9ncmVzcxgFIAEoCzIiLm11c2ljZ2VuLmFwaS5wcm9ncmVzcy52MS5Qcm9ncmVzcxIvCgZyZXN1bHQYBiABKAsyHy5tdXNpY2dlbi5hcGkuam9icy52MS5Kb2JSZXN1bHQSLAoFZXJyb3IYByABKAsyHS5tdXNpY2dlbi5hcGkuZXJyb3JzLnYxLkVycm9yEg8KB2F0dGVtcHQYCCABKAUSFAoMbWF4X2F0dGVtcHRzGAkgASgFEi8KC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD25vdF9iZWZvcmVfdGltZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcmV0cnlfb2YYDyABKAkSMAoIcHJldmlld3MYECADKAsyHi5tdXNpY2dlbi5hcGkuYXVkaW8udjEuUHJldmlldyKVAQoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIQCgxTVEFURV9RVUVVRUQQARIRCg1TVEFURV9SVU5OSU5HEAISFAoQU1RBVEVfQ0FOQ0VMTElORxADEhMKD1NUQVRFX1NVQ0NFRURFRBAEEhAKDFNUQVRFX0ZBSUxFRBAFEhMKD1NUQVRFX0NBTkNFTExFRBAGIsIDCgdKb2JTcGVjEjsKCGdlbmVyYXRlGAEgASgLMicubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5HZW5lcmF0ZVNwZWNIABIwCgRsb29wGAIgASgLMiAubXVzaWNnZW4uYXBpLmxvb3Blci52MS5Mb29wU3BlY0gAEjUKBmV4cG9ydBgDIAEoCzIjLm11c2ljZ2VuLmFwaS5saWJyYXJ5LnYxLkV4cG9ydFNwZWNIABI7CgpmaW5kX2xvb3BzGAQgASgLMiUubXVzaWNnZW4uYXBpLmxvb3Blci52MS5GaW5kTG9vcHNTcGVjSAASRAoNaW5zdGFsbF9tb2RlbBgFIAEoCzIrLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuSW5zdGFsbE1vZGVsU3BlY0gAEkIKDHZlcmlmeV9tb2RlbBgGIAEoCzIqLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuVmVyaWZ5TW9kZWxTcGVjSAASQgoMc2V0dXBfZW5naW5lGAcgASgLMioubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5TZXR1cEVuZ2luZVNwZWNIAEIGCgRraW5kIvcBCglKb2JSZXN1bHQSEQoJdHJhY2tfaWRzGAEgAygJEjEKCWRvd25sb2FkcxgCIAMoCzIeLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkRvd25sb2FkEjYKCGFuYWx5c2lzGAMgASgLMiQubXVzaWNnZW4uYXBpLmxvb3Blci52MS5Mb29wQW5hbHlzaXMSLwoFbW9kZWwYBCABKAsyIC5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLk1vZGVsEjsKC2Vudmlyb25tZW50GAUgASgLMiYubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5FbnZpcm9ubWVudCJeCghEb3dubG9hZBIxCghhcnRpZmFjdBgBIAEoCzIfLm11c2ljZ2VuLmFwaS5hdWRpby52MS5BcnRpZmFjdBIRCglmaWxlX25hbWUYAiABKAkSDAoEcGF0aBgDIAEoCSJNCglKb2JGaWx0ZXISDwoHam9iX2lkcxgBIAMoCRIvCgZzdGF0ZXMYAiADKA4yHy5tdXNpY2dlbi5hcGkuam9icy52MS5Kb2IuU3RhdGViBnByb3RvMw", [file_google_protobuf_timestamp, file_musicgen_api_audio_v1_audio, file_musicgen_api_errors_v1_error, file_musicgen_api_inference_v1_environment, file_musicgen_api_inference_v1_inference_service, file_musicgen_api_inference_v1_model, file_musicgen_api_library_v1_track, file_musicgen_api_looper_v1_loop, file_musicgen_api_progress_v1_progress]);
 
 /**
  * A piece of long work. Once accepted it is never lost and never has two results.
@@ -261,6 +265,30 @@ export type JobSpec = Message<"musicgen.api.jobs.v1.JobSpec"> & {
      */
     value: FindLoopsSpec;
     case: "findLoops";
+  } | {
+    /**
+     * Install a model and all that it needs.
+     *
+     * @generated from field: musicgen.api.inference.v1.InstallModelSpec install_model = 5;
+     */
+    value: InstallModelSpec;
+    case: "installModel";
+  } | {
+    /**
+     * Read a model's files and compare them with what was promised.
+     *
+     * @generated from field: musicgen.api.inference.v1.VerifyModelSpec verify_model = 6;
+     */
+    value: VerifyModelSpec;
+    case: "verifyModel";
+  } | {
+    /**
+     * Make, repair or remove an engine's environment.
+     *
+     * @generated from field: musicgen.api.inference.v1.SetupEngineSpec setup_engine = 7;
+     */
+    value: SetupEngineSpec;
+    case: "setupEngine";
   } | { case: undefined; value?: undefined };
 };
 
@@ -297,6 +325,20 @@ export type JobResult = Message<"musicgen.api.jobs.v1.JobResult"> & {
    * @generated from field: musicgen.api.looper.v1.LoopAnalysis analysis = 3;
    */
   analysis?: LoopAnalysis | undefined;
+
+  /**
+   * The model that an install_model or verify_model job was about, as it was then.
+   *
+   * @generated from field: musicgen.api.inference.v1.Model model = 4;
+   */
+  model?: Model | undefined;
+
+  /**
+   * The environment that a setup_engine job left.
+   *
+   * @generated from field: musicgen.api.inference.v1.Environment environment = 5;
+   */
+  environment?: Environment | undefined;
 };
 
 /**

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/progress/v1/progress.proto.
  */
 export const file_musicgen_api_progress_v1_progress: GenFile = /*@__PURE__*/
-  fileDesc("CidtdXNpY2dlbi9hcGkvcHJvZ3Jlc3MvdjEvcHJvZ3Jlc3MucHJvdG8SGG11c2ljZ2VuLmFwaS5wcm9ncmVzcy52MSKAAQoIUHJvZ3Jlc3MSDQoFc3RhZ2UYASABKAkSDAoEc3RlcBgCIAEoBRINCgVzdGVwcxgDIAEoBRIQCghmcmFjdGlvbhgEIAEoARImCgNldGEYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGZGV0YWlsGAYgASgJYgZwcm90bzM", [file_google_protobuf_duration]);
+  fileDesc("CidtdXNpY2dlbi9hcGkvcHJvZ3Jlc3MvdjEvcHJvZ3Jlc3MucHJvdG8SGG11c2ljZ2VuLmFwaS5wcm9ncmVzcy52MSK2AQoIUHJvZ3Jlc3MSDQoFc3RhZ2UYASABKAkSDAoEc3RlcBgCIAEoBRINCgVzdGVwcxgDIAEoBRIQCghmcmFjdGlvbhgEIAEoARImCgNldGEYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGZGV0YWlsGAYgASgJEjQKCHRyYW5zZmVyGAcgASgLMiIubXVzaWNnZW4uYXBpLnByb2dyZXNzLnYxLlRyYW5zZmVyIk0KCFRyYW5zZmVyEhIKCmRvbmVfYnl0ZXMYASABKAMSEwoLdG90YWxfYnl0ZXMYAiABKAMSGAoQYnl0ZXNfcGVyX3NlY29uZBgDIAEoAWIGcHJvdG8z", [file_google_protobuf_duration]);
 
 /**
  * Measured progress. Counted in steps that were done, never from a clock.
@@ -63,6 +63,13 @@ export type Progress = Message<"musicgen.api.progress.v1.Progress"> & {
    * @generated from field: string detail = 6;
    */
   detail: string;
+
+  /**
+   * Bytes, where the work moves some; absent elsewhere.
+   *
+   * @generated from field: musicgen.api.progress.v1.Transfer transfer = 7;
+   */
+  transfer?: Transfer | undefined;
 };
 
 /**
@@ -71,4 +78,39 @@ export type Progress = Message<"musicgen.api.progress.v1.Progress"> & {
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
   messageDesc(file_musicgen_api_progress_v1_progress, 0);
+
+/**
+ * How far bytes have come.
+ *
+ * @generated from message musicgen.api.progress.v1.Transfer
+ */
+export type Transfer = Message<"musicgen.api.progress.v1.Transfer"> & {
+  /**
+   * Bytes that are there, also from earlier attempts.
+   *
+   * @generated from field: int64 done_bytes = 1;
+   */
+  doneBytes: bigint;
+
+  /**
+   * Bytes in all; 0 if that is not known.
+   *
+   * @generated from field: int64 total_bytes = 2;
+   */
+  totalBytes: bigint;
+
+  /**
+   * Bytes a second over the last seconds; 0 until that was measured.
+   *
+   * @generated from field: double bytes_per_second = 3;
+   */
+  bytesPerSecond: number;
+};
+
+/**
+ * Describes the message musicgen.api.progress.v1.Transfer.
+ * Use `create(TransferSchema)` to create a new message.
+ */
+export const TransferSchema: GenMessage<Transfer> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_progress_v1_progress, 1);
 
