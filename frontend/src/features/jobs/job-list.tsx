@@ -16,7 +16,7 @@ const ENDED_MORE = 12;
 export function JobList(props: { slots: JobSlots }) {
   const view = useJobsView();
   const [shown, setShown] = useState(ENDED_SHOWN);
-  const jobs = newestFirst(view).filter((job) => !showsAtItsTrack(job));
+  const jobs = newestFirst(view).filter((job) => !hasNoCard(job));
   const ended = jobs.filter(isEnded);
   const retried = new Set(jobs.map((job) => job.retryOf));
   const hidden = new Set(ended.slice(shown).map((job) => job.jobId));
@@ -59,10 +59,13 @@ export function JobList(props: { slots: JobSlots }) {
   );
 }
 
-/** A download and a search for loops show at their track, not as a card of their own. */
-function showsAtItsTrack(job: Job): boolean {
+/**
+ * Cards are for what becomes a track: a download and a search for loops show at theirs, and
+ * models and environments are nothing to listen to.
+ */
+function hasNoCard(job: Job): boolean {
   const kind = job.spec?.kind.case;
-  return kind === 'export' || kind === 'findLoops';
+  return kind !== undefined && kind !== 'generate' && kind !== 'loop';
 }
 
 function workingWords(jobs: readonly Job[]): string {
