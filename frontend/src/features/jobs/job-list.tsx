@@ -16,7 +16,7 @@ const ENDED_MORE = 12;
 export function JobList(props: { slots: JobSlots }) {
   const view = useJobsView();
   const [shown, setShown] = useState(ENDED_SHOWN);
-  const jobs = newestFirst(view).filter((job) => !hasNoCard(job));
+  const jobs = newestFirst(view).filter(hasCard);
   const ended = jobs.filter(isEnded);
   const retried = new Set(jobs.map((job) => job.retryOf));
   const hidden = new Set(ended.slice(shown).map((job) => job.jobId));
@@ -63,9 +63,9 @@ export function JobList(props: { slots: JobSlots }) {
  * Cards are for what becomes a track: a download and a search for loops show at theirs, and
  * models and environments are nothing to listen to.
  */
-function hasNoCard(job: Job): boolean {
+function hasCard(job: Job): boolean {
   const kind = job.spec?.kind.case;
-  return kind !== undefined && kind !== 'generate' && kind !== 'loop';
+  return kind === undefined || kind === 'generate' || kind === 'loop';
 }
 
 function workingWords(jobs: readonly Job[]): string {
