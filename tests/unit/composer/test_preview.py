@@ -114,6 +114,10 @@ def test_what_a_crew_raises_arrives() -> None:
         owner.start(lambda number: 1 / number, [1, 0]).wait()
 
 
+ALLOWED_S = 0.5
+"""An engine looks up at least every half second of work; ours mostly do every tenth."""
+
+
 class Gaps:
     """Measures how much work this thread does between two calls: other load does not count."""
 
@@ -129,18 +133,18 @@ class Gaps:
 
 
 def test_a_piece_can_be_cancelled_at_any_time(tmp_path: Path) -> None:
-    """From the first note to the last block, no step is longer than a tenth of a second."""
+    """From the first note to the last block, no step is longer than an engine's may be."""
     Composer().generate(Parameters("warm up", "", 10.0, 1, {}), tmp_path, Gaps())
     gaps = Gaps()
     Composer().generate(Parameters("ambient with rain", "", 90.0, 1, {}), tmp_path, gaps)
-    assert gaps.longest_s < 0.15
+    assert gaps.longest_s < ALLOWED_S
 
 
 def test_ten_minutes_can_be_cancelled_at_any_time() -> None:
     """Writing the notes of a long dense piece, and mastering a long loop, look up often."""
     gaps = Gaps()
     compose(plan_for("drum and bass", 600.0), Streams(1, "x"), gaps)
-    assert gaps.longest_s < 0.15
+    assert gaps.longest_s < ALLOWED_S
     plan = plan_for("house", 600.0, loop=True)
     mix = Mix(plan)
     noise = np.random.default_rng(1).standard_normal((2, RATE_HZ)).astype(np.float32)
@@ -152,4 +156,4 @@ def test_ten_minutes_can_be_cancelled_at_any_time() -> None:
     for step in (master.shape_tone, master.measure, master.blocks):
         for _ in step():
             gaps()
-    assert gaps.longest_s < 0.15
+    assert gaps.longest_s < ALLOWED_S
