@@ -1,5 +1,7 @@
 """What can be asked of a loop; jobs checks it on admission, the looper once more."""
 
+import math
+
 MIN_LENGTH_S, MAX_LENGTH_S = 60.0, 36_000.0
 """One minute to ten hours."""
 
@@ -25,3 +27,8 @@ def shortest_wanted_s(max_s: float | None) -> float:
     ones only does not mean "none"."""
     short = max_s is not None and max_s < DEFAULT_MIN_CYCLE_S
     return MIN_CYCLE_S if short else DEFAULT_MIN_CYCLE_S
+
+
+def within(value: float, least: float, most: float) -> bool:
+    """Whether a number is one, and neither too small nor too large."""
+    return math.isfinite(value) and least <= value <= most

@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from bench.diffrhythm import plain
+from musicgen.engine.hardware import look_at_processor
 from services.inference.engines.diffrhythm.config import (
     LATENT_DIM,
     STYLE_DIM,
@@ -72,15 +73,9 @@ def main() -> None:
 def precisions(device: torch.device) -> dict[str, Precision]:
     """Return those that this device computes fast."""
     found = {"fp32": FULL}
-    if device.type == "cuda" or _has_bf16_products():
+    if device.type == "cuda" or look_at_processor().half == "bf16":
         found["bf16"] = Precision(torch.bfloat16, torch.float32)
     return found
-
-
-def _has_bf16_products() -> bool:
-    with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123 - no file to speak of
-        flags = file.read()
-    return "amx_bf16" in flags or "avx512_bf16" in flags
 
 
 def network(

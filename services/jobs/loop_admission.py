@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from musicgen.api.audio.v1 import audio_pb2
@@ -21,6 +20,7 @@ from musicgen.loop_limits import (
     MIN_FADE_S,
     MIN_LENGTH_S,
     shortest_wanted_s,
+    within,
 )
 
 LOOP, FIND_LOOPS = "spec.loop", "spec.find_loops"
@@ -48,14 +48,14 @@ def fill_loop(spec: loop_pb2.LoopSpec) -> None:
         spec.fade_seconds = DEFAULT_FADE_S
     if spec.HasField("fade_seconds") and not fades:
         faults["fade_seconds"] = "goes with ENDING_FADE only"
-    elif fades and not _within(spec.fade_seconds, MIN_FADE_S, MAX_FADE_S):
+    elif fades and not within(spec.fade_seconds, MIN_FADE_S, MAX_FADE_S):
         faults["fade_seconds"] = f"must be from {MIN_FADE_S:g} to {MAX_FADE_S:.0f}"
     _refuse(LOOP, faults)
 
 
 def _check_joining(spec: loop_pb2.LoopSpec, faults: dict[str, str]) -> None:
     """Note what is wrong with how the end is to meet the start."""
-    if spec.HasField("crossfade_ms") and not _within(spec.crossfade_ms, 0, MAX_CROSSFADE_MS):
+    if spec.HasField("crossfade_ms") and not within(spec.crossfade_ms, 0, MAX_CROSSFADE_MS):
         faults["crossfade_ms"] = f"must be from 0 to {MAX_CROSSFADE_MS:.0f}"
     if spec.snap_points and not spec.HasField("points"):
         faults["snap_points"] = "needs points to move"
@@ -93,13 +93,13 @@ def fill_find(spec: loop_pb2.FindLoopsSpec) -> None:
     if not 0 <= spec.max_candidates <= MAX_CANDIDATES:
         faults["max_candidates"] = f"must be from 1 to {MAX_CANDIDATES}"
     spec.max_candidates = spec.max_candidates or DEFAULT_CANDIDATES
-    if spec.HasField("max_seconds") and not _within(spec.max_seconds, MIN_CYCLE_S, MAX_LENGTH_S):
+    if spec.HasField("max_seconds") and not within(spec.max_seconds, MIN_CYCLE_S, MAX_LENGTH_S):
         faults["max_seconds"] = f"must be from {MIN_CYCLE_S:g} to {MAX_LENGTH_S:.0f}"
     if not spec.HasField("min_seconds"):
         spec.min_seconds = shortest_wanted_s(
             spec.max_seconds if spec.HasField("max_seconds") else None
         )
-    if not _within(spec.min_seconds, MIN_CYCLE_S, MAX_LENGTH_S):
+    if not within(spec.min_seconds, MIN_CYCLE_S, MAX_LENGTH_S):
         faults["min_seconds"] = f"must be from {MIN_CYCLE_S:g} to {MAX_LENGTH_S:.0f}"
     elif spec.HasField("max_seconds") and spec.max_seconds < spec.min_seconds:
         faults.setdefault("max_seconds", "must not be less than min_seconds")
@@ -114,10 +114,6 @@ def _most_cycles(points: audio_pb2.LoopPoints, sample_rate_hz: int, *, snaps: bo
     if frames < 1:
         return MAX_CYCLES
     return min(MAX_CYCLES, int(MAX_LENGTH_S * sample_rate_hz) // frames)
-
-
-def _within(value: float, least: float, most: float) -> bool:
-    return math.isfinite(value) and least <= value <= most
 
 
 def _refuse(at: str, faults: Mapping[str, str]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from google.protobuf import json_format, struct_pb2
 
 from musicgen.api.audio.v1 import audio_pb2
@@ -23,6 +21,7 @@ from musicgen.loop_limits import (
     MIN_FADE_S,
     MIN_LENGTH_S,
     shortest_wanted_s,
+    within,
 )
 from musicgen.rpc.convert_audio import artifact_to_proto, format_from_proto
 from services.looper import recipe
@@ -67,7 +66,7 @@ def order(store: ArtifactStore, request: looper_service_pb2.RenderLoopRequest) -
         faults["source.artifact.key"] = "required"
     shape = _shape(spec, faults)
     crossfade_ms = spec.crossfade_ms if spec.HasField("crossfade_ms") else None
-    if crossfade_ms is not None and not _within(crossfade_ms, 0, MAX_CROSSFADE_MS):
+    if crossfade_ms is not None and not within(crossfade_ms, 0, MAX_CROSSFADE_MS):
         faults["spec.crossfade_ms"] = f"must be 0 to {MAX_CROSSFADE_MS:g}"
     cycle, points_from, points_field = None, "found", ""
     if spec.HasField("points"):
@@ -110,7 +109,7 @@ def wanted(request: looper_service_pb2.FindLoopsRequest, faults: Faults) -> Want
     longest = spec.max_seconds if spec.HasField("max_seconds") else MAX_LENGTH_S
     shortest = spec.min_seconds if spec.HasField("min_seconds") else shortest_wanted_s(longest)
     for name, value in (("min_seconds", shortest), ("max_seconds", longest)):
-        if not _within(value, MIN_CYCLE_S, MAX_LENGTH_S):
+        if not within(value, MIN_CYCLE_S, MAX_LENGTH_S):
             faults[f"spec.{name}"] = f"must be {MIN_CYCLE_S:g} to {MAX_LENGTH_S:,.0f}"
     if shortest > longest:
         faults["spec.max_seconds"] = "must be min_seconds or more"
@@ -189,7 +188,7 @@ def render_to_proto(
 def _shape(spec: loop_pb2.LoopSpec, faults: Faults) -> Shape:
     length_s = spec.length_seconds if spec.HasField("length_seconds") else None
     cycles = spec.cycles if spec.HasField("cycles") else None
-    if length_s is not None and not _within(length_s, MIN_LENGTH_S, MAX_LENGTH_S):
+    if length_s is not None and not within(length_s, MIN_LENGTH_S, MAX_LENGTH_S):
         faults["spec.length_seconds"] = f"must be {MIN_LENGTH_S:g} to {MAX_LENGTH_S:,.0f}"
     if cycles is not None and not 1 <= cycles <= MAX_CYCLES:
         faults["spec.cycles"] = f"must be 1 to {MAX_CYCLES:,}"
@@ -201,13 +200,9 @@ def _shape(spec: loop_pb2.LoopSpec, faults: Faults) -> Shape:
     if spec.HasField("fade_seconds") and ending is not Ending.FADE:
         faults["spec.fade_seconds"] = "goes with ENDING_FADE only"
     fade_s = spec.fade_seconds if spec.HasField("fade_seconds") else DEFAULT_FADE_S
-    if not _within(fade_s, MIN_FADE_S, MAX_FADE_S):
+    if not within(fade_s, MIN_FADE_S, MAX_FADE_S):
         faults["spec.fade_seconds"] = f"must be {MIN_FADE_S:g} to {MAX_FADE_S:g}"
     return Shape(length_s, cycles, spec.skip_intro, ending or Ending.CUT, fade_s)
-
-
-def _within(value: float, least: float, most: float) -> bool:
-    return math.isfinite(value) and least <= value <= most
 
 
 def _cycle(points: audio_pb2.LoopPoints, field: str, faults: Faults) -> Cycle:

@@ -1,7 +1,7 @@
 """The style of a song: 512 numbers of unit length, from words, from music, or from a file.
 
-Words and music go through MuQ-MuLan, of the package `muq` in the engine's environment. Its
-2.8 GB are loaded only for a style that is not in the cache, and freed with the encoder.
+Words and music need an encoder, whose gigabytes are loaded only for a style that is not in the
+cache. None is here yet: MuQ-MuLan's own package asks for remote code.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,7 +20,7 @@ import numpy.typing as npt
 import soxr
 
 from musicgen.audio.codecs import AudioReader
-from musicgen.errors import EnvironmentBroken, InvalidAudio, InvalidField, InvalidPrompt
+from musicgen.errors import InvalidAudio, InvalidField, InvalidPrompt
 
 Style = npt.NDArray[np.float32]
 """[1, 512], unit length."""
@@ -127,64 +126,6 @@ def middle_clip(path: Path) -> Audio:
     if not clip.size or not np.isfinite(clip).all():
         raise InvalidAudio("The music holds samples that are no sound.")
     return np.resize(clip, wanted)  # a few samples short: from the start again
-
-
-class MuqEncoder:
-    """MuQ-MuLan on a device, from files that are installed; freed when closed.
-
-    Its package looks for the models that it is built on by itself: HF_HUB_OFFLINE=1 in the
-    process's environment keeps it from asking the hub.
-    """
-
-    def __init__(self, folder: Path, cache: Path, device: str, revision: str = "") -> None:
-        """`folder` holds MuQ-MuLan's config.json and weights; `cache` is the folder of the
-        hub's files, with the two models that it is built on. Raises EnvironmentBroken."""
-        self.name = f"muq-mulan {revision}".strip()
-        self._device = device
-        try:
-            # Takes seconds, and is not there where no style is made.
-            import torch  # noqa: PLC0415
-            from muq import MuQMuLan  # type: ignore[import-not-found]  # noqa: PLC0415  # engine's own
-        except (ImportError, OSError) as error:  # a library of another build of torch
-            raise EnvironmentBroken(
-                f"A style from words or music needs the package muq ({error}).",
-                remedy="Repair the engine's environment, or give a style as a .npy file.",
-            ) from error
-        self._torch = torch
-        model = MuQMuLan.from_pretrained(str(folder), cache_dir=str(cache), local_files_only=True)
-        self._model: Any = model.to(device).eval()
-
-    def of_text(self, text: str) -> npt.NDArray[Any]:
-        """Return the style of a description, [1, 512]."""
-        with self._torch.inference_mode():
-            return self._numbers(self._model(texts=[text]))
-
-    def of_clip(self, clip: Audio) -> npt.NDArray[Any]:
-        """Return the style of a clip of 10 s, [1, 512]."""
-        with self._torch.inference_mode():
-            wavs = self._torch.from_numpy(clip)[None].to(self._device)
-            return self._numbers(self._model(wavs=wavs))
-
-    def close(self) -> None:
-        """Free the model."""
-        self._model = None
-        if self._device.startswith("cuda"):
-            self._torch.cuda.empty_cache()
-
-    def __enter__(self) -> MuqEncoder:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _numbers(self, latents: Any) -> npt.NDArray[Any]:
-        values: npt.NDArray[Any] = latents.float().cpu().numpy()
-        return values
 
 
 class StyleCache:

@@ -96,7 +96,7 @@ def _year_or_count(digits: str) -> str:
 
 
 def _ordinal(words: str) -> str:
-    start, last = re.fullmatch(r"(.*?)([a-z]+)", words).groups()  # type: ignore[union-attr]  # words
+    start, last = re.fullmatch(r"(.*?)([a-z]+)", words).groups()  # type: ignore[union-attr]  # ends in a letter
     if last in _ORDINALS:
         return start + _ORDINALS[last]
     return start + (f"{last[:-1]}ieth" if last.endswith("y") else f"{last}th")
