@@ -26,7 +26,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from musicgen.api.audio.v1 import audio_pb2 as musicgen_dot_api_dot_audio_dot_v1_dot_audio__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#musicgen/api/engine/v1/engine.proto\x12\x16musicgen.api.engine.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a!musicgen/api/audio/v1/audio.proto\"\xbd\x02\n\x0e\x45ngineManifest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0f\n\x07license\x18\x05 \x01(\t\x12\x16\n\x0esample_rate_hz\x18\x06 \x01(\x05\x12\x10\n\x08\x63hannels\x18\x07 \x01(\x05\x12\x1c\n\x14min_duration_seconds\x18\x08 \x01(\x01\x12\x1c\n\x14max_duration_seconds\x18\t \x01(\x01\x12 \n\x18\x64\x65\x66\x61ult_duration_seconds\x18\n \x01(\x01\x12\x17\n\x0fsupports_lyrics\x18\x0b \x01(\x08\x12/\n\x0eoptions_schema\x18\x0c \x01(\x0b\x32\x17.google.protobuf.Struct\"\x96\x01\n\x14GenerationParameters\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x0e\n\x06lyrics\x18\x02 \x01(\t\x12\x18\n\x10\x64uration_seconds\x18\x03 \x01(\x01\x12\x11\n\x04seed\x18\x04 \x01(\rH\x00\x88\x01\x01\x12(\n\x07options\x18\x05 \x01(\x0b\x32\x17.google.protobuf.StructB\x07\n\x05_seed\"\xb0\x01\n\rGeneratedFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x38\n\x04role\x18\x02 \x01(\x0e\x32*.musicgen.api.engine.v1.GeneratedFile.Role\x12\r\n\x05label\x18\x03 \x01(\t\"H\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0c\n\x08ROLE_MIX\x10\x01\x12\r\n\tROLE_MIDI\x10\x02\x12\r\n\tROLE_STEM\x10\x03\"2\n\rEnginePreview\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0bstart_frame\x18\x02 \x01(\x03\"\xa5\x02\n\nGeneration\x12\x34\n\x05\x66iles\x18\x01 \x03(\x0b\x32%.musicgen.api.engine.v1.GeneratedFile\x12\r\n\x05title\x18\x02 \x01(\t\x12\r\n\x05genre\x18\x03 \x01(\t\x12\x16\n\ttempo_bpm\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x0bmusical_key\x18\x05 \x01(\t\x12\x36\n\x0bloop_points\x18\x06 \x01(\x0b\x32!.musicgen.api.audio.v1.LoopPoints\x12*\n\tdecisions\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x16\n\x0e\x64\x65\x63ides_length\x18\x08 \x01(\x08\x12\x0c\n\x04rung\x18\t \x01(\tB\x0c\n\n_tempo_bpmb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#musicgen/api/engine/v1/engine.proto\x12\x16musicgen.api.engine.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a!musicgen/api/audio/v1/audio.proto\"\x89\x03\n\x0e\x45ngineManifest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0f\n\x07license\x18\x05 \x01(\t\x12\x16\n\x0esample_rate_hz\x18\x06 \x01(\x05\x12\x10\n\x08\x63hannels\x18\x07 \x01(\x05\x12\x1c\n\x14min_duration_seconds\x18\x08 \x01(\x01\x12\x1c\n\x14max_duration_seconds\x18\t \x01(\x01\x12 \n\x18\x64\x65\x66\x61ult_duration_seconds\x18\n \x01(\x01\x12\x17\n\x0fsupports_lyrics\x18\x0b \x01(\x08\x12/\n\x0eoptions_schema\x18\x0c \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x1c\n\x14supports_style_audio\x18\r \x01(\x08\x12\x15\n\rsupports_edit\x18\x0e \x01(\x08\x12\x15\n\rchecks_lyrics\x18\x0f \x01(\x08\"\x96\x01\n\x14GenerationParameters\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x0e\n\x06lyrics\x18\x02 \x01(\t\x12\x18\n\x10\x64uration_seconds\x18\x03 \x01(\x01\x12\x11\n\x04seed\x18\x04 \x01(\rH\x00\x88\x01\x01\x12(\n\x07options\x18\x05 \x01(\x0b\x32\x17.google.protobuf.StructB\x07\n\x05_seed\"L\n\tTimeRange\x12\x15\n\rstart_seconds\x18\x01 \x01(\x01\x12\x18\n\x0b\x65nd_seconds\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_end_seconds\"\xf1\x01\n\rLyricsFinding\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12@\n\x08severity\x18\x02 \x01(\x0e\x32..musicgen.api.engine.v1.LyricsFinding.Severity\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0e\n\x06remedy\x18\x05 \x01(\t\"a\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n\rSEVERITY_NOTE\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x12\n\x0eSEVERITY_ERROR\x10\x03\"\xb0\x01\n\rGeneratedFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x38\n\x04role\x18\x02 \x01(\x0e\x32*.musicgen.api.engine.v1.GeneratedFile.Role\x12\r\n\x05label\x18\x03 \x01(\t\"H\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0c\n\x08ROLE_MIX\x10\x01\x12\r\n\tROLE_MIDI\x10\x02\x12\r\n\tROLE_STEM\x10\x03\"2\n\rEnginePreview\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0bstart_frame\x18\x02 \x01(\x03\"\xa5\x02\n\nGeneration\x12\x34\n\x05\x66iles\x18\x01 \x03(\x0b\x32%.musicgen.api.engine.v1.GeneratedFile\x12\r\n\x05title\x18\x02 \x01(\t\x12\r\n\x05genre\x18\x03 \x01(\t\x12\x16\n\ttempo_bpm\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x0bmusical_key\x18\x05 \x01(\t\x12\x36\n\x0bloop_points\x18\x06 \x01(\x0b\x32!.musicgen.api.audio.v1.LoopPoints\x12*\n\tdecisions\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x16\n\x0e\x64\x65\x63ides_length\x18\x08 \x01(\x08\x12\x0c\n\x04rung\x18\t \x01(\tB\x0c\n\n_tempo_bpmb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,15 +34,21 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'musicgen.api.engine.v1.engi
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ENGINEMANIFEST']._serialized_start=129
-  _globals['_ENGINEMANIFEST']._serialized_end=446
-  _globals['_GENERATIONPARAMETERS']._serialized_start=449
-  _globals['_GENERATIONPARAMETERS']._serialized_end=599
-  _globals['_GENERATEDFILE']._serialized_start=602
-  _globals['_GENERATEDFILE']._serialized_end=778
-  _globals['_GENERATEDFILE_ROLE']._serialized_start=706
-  _globals['_GENERATEDFILE_ROLE']._serialized_end=778
-  _globals['_ENGINEPREVIEW']._serialized_start=780
-  _globals['_ENGINEPREVIEW']._serialized_end=830
-  _globals['_GENERATION']._serialized_start=833
-  _globals['_GENERATION']._serialized_end=1126
+  _globals['_ENGINEMANIFEST']._serialized_end=522
+  _globals['_GENERATIONPARAMETERS']._serialized_start=525
+  _globals['_GENERATIONPARAMETERS']._serialized_end=675
+  _globals['_TIMERANGE']._serialized_start=677
+  _globals['_TIMERANGE']._serialized_end=753
+  _globals['_LYRICSFINDING']._serialized_start=756
+  _globals['_LYRICSFINDING']._serialized_end=997
+  _globals['_LYRICSFINDING_SEVERITY']._serialized_start=900
+  _globals['_LYRICSFINDING_SEVERITY']._serialized_end=997
+  _globals['_GENERATEDFILE']._serialized_start=1000
+  _globals['_GENERATEDFILE']._serialized_end=1176
+  _globals['_GENERATEDFILE_ROLE']._serialized_start=1104
+  _globals['_GENERATEDFILE_ROLE']._serialized_end=1176
+  _globals['_ENGINEPREVIEW']._serialized_start=1178
+  _globals['_ENGINEPREVIEW']._serialized_end=1228
+  _globals['_GENERATION']._serialized_start=1231
+  _globals['_GENERATION']._serialized_end=1524
 # @@protoc_insertion_point(module_scope)

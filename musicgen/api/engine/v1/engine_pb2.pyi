@@ -41,6 +41,9 @@ class EngineManifest(_message.Message):
     DEFAULT_DURATION_SECONDS_FIELD_NUMBER: _builtins.int
     SUPPORTS_LYRICS_FIELD_NUMBER: _builtins.int
     OPTIONS_SCHEMA_FIELD_NUMBER: _builtins.int
+    SUPPORTS_STYLE_AUDIO_FIELD_NUMBER: _builtins.int
+    SUPPORTS_EDIT_FIELD_NUMBER: _builtins.int
+    CHECKS_LYRICS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Stable lower-case name, such as "composer"."""
     display_name: _builtins.str
@@ -63,6 +66,12 @@ class EngineManifest(_message.Message):
     """Length for a request that names none, in seconds."""
     supports_lyrics: _builtins.bool
     """Whether lyrics are sung."""
+    supports_style_audio: _builtins.bool
+    """Whether a piece can take its style from music, GenerateRequest.style_audio_path."""
+    supports_edit: _builtins.bool
+    """Whether parts of a piece can be made anew, GenerateRequest.edit_source_path."""
+    checks_lyrics: _builtins.bool
+    """Whether EngineService.CheckLyrics is there."""
     @_builtins.property
     def options_schema(self) -> _struct_pb2.Struct:
         """JSON Schema (draft 2020-12) of GenerationParameters.options."""
@@ -82,10 +91,13 @@ class EngineManifest(_message.Message):
         default_duration_seconds: _builtins.float = ...,
         supports_lyrics: _builtins.bool = ...,
         options_schema: _struct_pb2.Struct | None = ...,
+        supports_style_audio: _builtins.bool = ...,
+        supports_edit: _builtins.bool = ...,
+        checks_lyrics: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options_schema", b"options_schema"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "default_duration_seconds", b"default_duration_seconds", "description", b"description", "display_name", b"display_name", "license", b"license", "max_duration_seconds", b"max_duration_seconds", "min_duration_seconds", b"min_duration_seconds", "name", b"name", "options_schema", b"options_schema", "sample_rate_hz", b"sample_rate_hz", "supports_lyrics", b"supports_lyrics", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "checks_lyrics", b"checks_lyrics", "default_duration_seconds", b"default_duration_seconds", "description", b"description", "display_name", b"display_name", "license", b"license", "max_duration_seconds", b"max_duration_seconds", "min_duration_seconds", b"min_duration_seconds", "name", b"name", "options_schema", b"options_schema", "sample_rate_hz", b"sample_rate_hz", "supports_edit", b"supports_edit", "supports_lyrics", b"supports_lyrics", "supports_style_audio", b"supports_style_audio", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -132,6 +144,99 @@ class GenerationParameters(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
 
 Global___GenerationParameters: _TypeAlias = GenerationParameters  # noqa: Y015
+
+@_typing.final
+class TimeRange(_message.Message):
+    """A part of a piece."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_SECONDS_FIELD_NUMBER: _builtins.int
+    END_SECONDS_FIELD_NUMBER: _builtins.int
+    start_seconds: _builtins.float
+    """Where it begins, in seconds from the start, 0 or more."""
+    end_seconds: _builtins.float
+    """Where it ends (exclusive), greater than start_seconds; absent: with the piece."""
+    def __init__(
+        self,
+        *,
+        start_seconds: _builtins.float = ...,
+        end_seconds: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_end_seconds", b"_end_seconds", "end_seconds", b"end_seconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_end_seconds", b"_end_seconds", "end_seconds", b"end_seconds", "start_seconds", b"start_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__end_seconds: _TypeAlias = _typing.Literal["end_seconds"]  # noqa: Y015
+    _WhichOneofArgType__end_seconds: _TypeAlias = _typing.Literal["_end_seconds", b"_end_seconds"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__end_seconds) -> _WhichOneofReturnType__end_seconds | None: ...
+
+Global___TimeRange: _TypeAlias = TimeRange  # noqa: Y015
+
+@_typing.final
+class LyricsFinding(_message.Message):
+    """Something that a person should know about a line before it is sung."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Severity:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _SeverityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[LyricsFinding._Severity.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        SEVERITY_UNSPECIFIED: LyricsFinding._Severity.ValueType  # 0
+        """Never sent."""
+        SEVERITY_NOTE: LyricsFinding._Severity.ValueType  # 1
+        """Words may be said in another way than is meant, or nothing is lost."""
+        SEVERITY_WARNING: LyricsFinding._Severity.ValueType  # 2
+        """Words may be skipped, rushed or repeated."""
+        SEVERITY_ERROR: LyricsFinding._Severity.ValueType  # 3
+        """Words aren't sung."""
+
+    class Severity(_Severity, metaclass=_SeverityEnumTypeWrapper):
+        """How much is lost."""
+
+    SEVERITY_UNSPECIFIED: LyricsFinding.Severity.ValueType  # 0
+    """Never sent."""
+    SEVERITY_NOTE: LyricsFinding.Severity.ValueType  # 1
+    """Words may be said in another way than is meant, or nothing is lost."""
+    SEVERITY_WARNING: LyricsFinding.Severity.ValueType  # 2
+    """Words may be skipped, rushed or repeated."""
+    SEVERITY_ERROR: LyricsFinding.Severity.ValueType  # 3
+    """Words aren't sung."""
+
+    LINE_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    REMEDY_FIELD_NUMBER: _builtins.int
+    line: _builtins.int
+    """Line of the lyrics as they were given, from 1; 0: all of them."""
+    severity: Global___LyricsFinding.Severity.ValueType
+    """How much is lost."""
+    code: _builtins.str
+    """Stable lower-case name, such as "runs_into_next"."""
+    message: _builtins.str
+    """What is wrong, for people."""
+    remedy: _builtins.str
+    """What would help, for people."""
+    def __init__(
+        self,
+        *,
+        line: _builtins.int = ...,
+        severity: Global___LyricsFinding.Severity.ValueType = ...,
+        code: _builtins.str = ...,
+        message: _builtins.str = ...,
+        remedy: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "line", b"line", "message", b"message", "remedy", b"remedy", "severity", b"severity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LyricsFinding: _TypeAlias = LyricsFinding  # noqa: Y015
 
 @_typing.final
 class GeneratedFile(_message.Message):

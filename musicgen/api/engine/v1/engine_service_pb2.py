@@ -26,7 +26,7 @@ from musicgen.api.engine.v1 import engine_pb2 as musicgen_dot_api_dot_engine_dot
 from musicgen.api.progress.v1 import progress_pb2 as musicgen_dot_api_dot_progress_dot_v1_dot_progress__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+musicgen/api/engine/v1/engine_service.proto\x12\x16musicgen.api.engine.v1\x1a#musicgen/api/engine/v1/engine.proto\x1a\'musicgen/api/progress/v1/progress.proto\"\x11\n\x0f\x44\x65scribeRequest\"c\n\x10\x44\x65scribeResponse\x12\x38\n\x08manifest\x18\x01 \x01(\x0b\x32&.musicgen.api.engine.v1.EngineManifest\x12\x15\n\rloaded_models\x18\x02 \x03(\t\"\x1c\n\x0bLoadRequest\x12\r\n\x05model\x18\x01 \x01(\t\"%\n\x0cLoadResponse\x12\x15\n\rloaded_models\x18\x01 \x03(\t\"n\n\x0fGenerateRequest\x12@\n\nparameters\x18\x01 \x01(\x0b\x32,.musicgen.api.engine.v1.GenerationParameters\x12\x19\n\x11scratch_directory\x18\x02 \x01(\t\"\xc3\x01\n\x10GenerateResponse\x12\x36\n\x08progress\x18\x01 \x01(\x0b\x32\".musicgen.api.progress.v1.ProgressH\x00\x12\x34\n\x06result\x18\x02 \x01(\x0b\x32\".musicgen.api.engine.v1.GenerationH\x00\x12\x38\n\x07preview\x18\x03 \x01(\x0b\x32%.musicgen.api.engine.v1.EnginePreviewH\x00\x42\x07\n\x05\x65vent2\xa2\x02\n\rEngineService\x12]\n\x08\x44\x65scribe\x12\'.musicgen.api.engine.v1.DescribeRequest\x1a(.musicgen.api.engine.v1.DescribeResponse\x12Q\n\x04Load\x12#.musicgen.api.engine.v1.LoadRequest\x1a$.musicgen.api.engine.v1.LoadResponse\x12_\n\x08Generate\x12\'.musicgen.api.engine.v1.GenerateRequest\x1a(.musicgen.api.engine.v1.GenerateResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+musicgen/api/engine/v1/engine_service.proto\x12\x16musicgen.api.engine.v1\x1a#musicgen/api/engine/v1/engine.proto\x1a\'musicgen/api/progress/v1/progress.proto\"\x11\n\x0f\x44\x65scribeRequest\"c\n\x10\x44\x65scribeResponse\x12\x38\n\x08manifest\x18\x01 \x01(\x0b\x32&.musicgen.api.engine.v1.EngineManifest\x12\x15\n\rloaded_models\x18\x02 \x03(\t\"\x1c\n\x0bLoadRequest\x12\r\n\x05model\x18\x01 \x01(\t\"%\n\x0cLoadResponse\x12\x15\n\rloaded_models\x18\x01 \x03(\t\"V\n\x12\x43heckLyricsRequest\x12@\n\nparameters\x18\x01 \x01(\x0b\x32,.musicgen.api.engine.v1.GenerationParameters\"d\n\x13\x43heckLyricsResponse\x12\x37\n\x08\x66indings\x18\x01 \x03(\x0b\x32%.musicgen.api.engine.v1.LyricsFinding\x12\x14\n\x0ctimed_lyrics\x18\x02 \x01(\t\"\xd9\x01\n\x0fGenerateRequest\x12@\n\nparameters\x18\x01 \x01(\x0b\x32,.musicgen.api.engine.v1.GenerationParameters\x12\x19\n\x11scratch_directory\x18\x02 \x01(\t\x12\x18\n\x10style_audio_path\x18\x03 \x01(\t\x12\x18\n\x10\x65\x64it_source_path\x18\x04 \x01(\t\x12\x35\n\nregenerate\x18\x05 \x03(\x0b\x32!.musicgen.api.engine.v1.TimeRange\"\xc3\x01\n\x10GenerateResponse\x12\x36\n\x08progress\x18\x01 \x01(\x0b\x32\".musicgen.api.progress.v1.ProgressH\x00\x12\x34\n\x06result\x18\x02 \x01(\x0b\x32\".musicgen.api.engine.v1.GenerationH\x00\x12\x38\n\x07preview\x18\x03 \x01(\x0b\x32%.musicgen.api.engine.v1.EnginePreviewH\x00\x42\x07\n\x05\x65vent2\x8a\x03\n\rEngineService\x12]\n\x08\x44\x65scribe\x12\'.musicgen.api.engine.v1.DescribeRequest\x1a(.musicgen.api.engine.v1.DescribeResponse\x12Q\n\x04Load\x12#.musicgen.api.engine.v1.LoadRequest\x1a$.musicgen.api.engine.v1.LoadResponse\x12\x66\n\x0b\x43heckLyrics\x12*.musicgen.api.engine.v1.CheckLyricsRequest\x1a+.musicgen.api.engine.v1.CheckLyricsResponse\x12_\n\x08Generate\x12\'.musicgen.api.engine.v1.GenerateRequest\x1a(.musicgen.api.engine.v1.GenerateResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,10 +41,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOADREQUEST']._serialized_end=297
   _globals['_LOADRESPONSE']._serialized_start=299
   _globals['_LOADRESPONSE']._serialized_end=336
-  _globals['_GENERATEREQUEST']._serialized_start=338
-  _globals['_GENERATEREQUEST']._serialized_end=448
-  _globals['_GENERATERESPONSE']._serialized_start=451
-  _globals['_GENERATERESPONSE']._serialized_end=646
-  _globals['_ENGINESERVICE']._serialized_start=649
-  _globals['_ENGINESERVICE']._serialized_end=939
+  _globals['_CHECKLYRICSREQUEST']._serialized_start=338
+  _globals['_CHECKLYRICSREQUEST']._serialized_end=424
+  _globals['_CHECKLYRICSRESPONSE']._serialized_start=426
+  _globals['_CHECKLYRICSRESPONSE']._serialized_end=526
+  _globals['_GENERATEREQUEST']._serialized_start=529
+  _globals['_GENERATEREQUEST']._serialized_end=746
+  _globals['_GENERATERESPONSE']._serialized_start=749
+  _globals['_GENERATERESPONSE']._serialized_end=944
+  _globals['_ENGINESERVICE']._serialized_start=947
+  _globals['_ENGINESERVICE']._serialized_end=1341
 # @@protoc_insertion_point(module_scope)

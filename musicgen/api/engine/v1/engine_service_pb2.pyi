@@ -116,6 +116,58 @@ class LoadResponse(_message.Message):
 Global___LoadResponse: _TypeAlias = LoadResponse  # noqa: Y015
 
 @_typing.final
+class CheckLyricsRequest(_message.Message):
+    """Asks what of lyrics can't be sung."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def parameters(self) -> _engine_pb2.GenerationParameters:
+        """Complete parameters; what isn't about the words doesn't matter."""
+
+    def __init__(
+        self,
+        *,
+        parameters: _engine_pb2.GenerationParameters | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckLyricsRequest: _TypeAlias = CheckLyricsRequest  # noqa: Y015
+
+@_typing.final
+class CheckLyricsResponse(_message.Message):
+    """What of lyrics can't be sung."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    TIMED_LYRICS_FIELD_NUMBER: _builtins.int
+    timed_lyrics: _builtins.str
+    """The lyrics with the time of each line, in LRC, as they would be sung."""
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[_engine_pb2.LyricsFinding]:
+        """By line. Empty: all is well."""
+
+    def __init__(
+        self,
+        *,
+        findings: _abc.Iterable[_engine_pb2.LyricsFinding] | None = ...,
+        timed_lyrics: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "timed_lyrics", b"timed_lyrics"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckLyricsResponse: _TypeAlias = CheckLyricsResponse  # noqa: Y015
+
+@_typing.final
 class GenerateRequest(_message.Message):
     """Asks for one piece of audio."""
 
@@ -123,21 +175,39 @@ class GenerateRequest(_message.Message):
 
     PARAMETERS_FIELD_NUMBER: _builtins.int
     SCRATCH_DIRECTORY_FIELD_NUMBER: _builtins.int
+    STYLE_AUDIO_PATH_FIELD_NUMBER: _builtins.int
+    EDIT_SOURCE_PATH_FIELD_NUMBER: _builtins.int
+    REGENERATE_FIELD_NUMBER: _builtins.int
     scratch_directory: _builtins.str
     """Absolute path of an empty folder on this machine that the host writes into."""
+    style_audio_path: _builtins.str
+    """Absolute path of music on this machine, to be read only, that the style is taken from,
+    instead of from the prompt. Empty: there is none.
+    """
+    edit_source_path: _builtins.str
+    """Absolute path of the piece, to be read only, of which `regenerate` is made anew; outside
+    those parts and their seams each sample stays as it is. Empty: all is new.
+    """
     @_builtins.property
     def parameters(self) -> _engine_pb2.GenerationParameters:
         """Complete parameters: duration and seed are set."""
+
+    @_builtins.property
+    def regenerate(self) -> _containers.RepeatedCompositeFieldContainer[_engine_pb2.TimeRange]:
+        """The parts to make anew, in order and apart from each other; with edit_source_path only."""
 
     def __init__(
         self,
         *,
         parameters: _engine_pb2.GenerationParameters | None = ...,
         scratch_directory: _builtins.str = ...,
+        style_audio_path: _builtins.str = ...,
+        edit_source_path: _builtins.str = ...,
+        regenerate: _abc.Iterable[_engine_pb2.TimeRange] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters", "scratch_directory", b"scratch_directory"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edit_source_path", b"edit_source_path", "parameters", b"parameters", "regenerate", b"regenerate", "scratch_directory", b"scratch_directory", "style_audio_path", b"style_audio_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

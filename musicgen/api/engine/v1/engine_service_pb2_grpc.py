@@ -47,6 +47,11 @@ class EngineServiceStub:
                 request_serializer=musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.LoadRequest.SerializeToString,
                 response_deserializer=musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.LoadResponse.FromString,
                 _registered_method=True)
+        self.CheckLyrics = channel.unary_unary(
+                '/musicgen.api.engine.v1.EngineService/CheckLyrics',
+                request_serializer=musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.CheckLyricsRequest.SerializeToString,
+                response_deserializer=musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.CheckLyricsResponse.FromString,
+                _registered_method=True)
         self.Generate = channel.unary_stream(
                 '/musicgen.api.engine.v1.EngineService/Generate',
                 request_serializer=musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.GenerateRequest.SerializeToString,
@@ -78,6 +83,15 @@ class EngineServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckLyrics(self, request, context):
+        """Says which lines of lyrics won't be sung as they stand, and why. Optional, as the
+        manifest says; answers while the host generates, too.
+        INVALID_ARGUMENT: parameters out of range.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Generate(self, request, context):
         """Generates one piece of audio. Sends progress and, from
         engines that can, previews; then exactly one result, last.
@@ -101,6 +115,11 @@ def add_EngineServiceServicer_to_server(servicer, server):
                     servicer.Load,
                     request_deserializer=musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.LoadRequest.FromString,
                     response_serializer=musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.LoadResponse.SerializeToString,
+            ),
+            'CheckLyrics': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckLyrics,
+                    request_deserializer=musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.CheckLyricsRequest.FromString,
+                    response_serializer=musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.CheckLyricsResponse.SerializeToString,
             ),
             'Generate': grpc.unary_stream_rpc_method_handler(
                     servicer.Generate,
@@ -165,6 +184,33 @@ class EngineService:
             '/musicgen.api.engine.v1.EngineService/Load',
             musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.LoadRequest.SerializeToString,
             musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.LoadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckLyrics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.api.engine.v1.EngineService/CheckLyrics',
+            musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.CheckLyricsRequest.SerializeToString,
+            musicgen_dot_api_dot_engine_dot_v1_dot_engine__service__pb2.CheckLyricsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,6 +48,11 @@ class EngineServiceStub:
     Optional: UNIMPLEMENTED from engines that have no models. Cancel by cancelling the call.
     FAILED_PRECONDITION: MODEL_NOT_INSTALLED. RESOURCE_EXHAUSTED: OUT_OF_MEMORY.
     """
+    CheckLyrics: _grpc.UnaryUnaryMultiCallable[_engine_service_pb2.CheckLyricsRequest, _engine_service_pb2.CheckLyricsResponse]
+    """Says which lines of lyrics won't be sung as they stand, and why. Optional, as the
+    manifest says; answers while the host generates, too.
+    INVALID_ARGUMENT: parameters out of range.
+    """
     Generate: _grpc.UnaryStreamMultiCallable[_engine_service_pb2.GenerateRequest, _engine_service_pb2.GenerateResponse]
     """Generates one piece of audio. Sends progress and, from
     engines that can, previews; then exactly one result, last.
@@ -73,6 +78,11 @@ class EngineServiceAsyncStub(EngineServiceStub):
     """Loads a model, so that the next piece begins at once; others may be dropped for it.
     Optional: UNIMPLEMENTED from engines that have no models. Cancel by cancelling the call.
     FAILED_PRECONDITION: MODEL_NOT_INSTALLED. RESOURCE_EXHAUSTED: OUT_OF_MEMORY.
+    """
+    CheckLyrics: _aio.UnaryUnaryMultiCallable[_engine_service_pb2.CheckLyricsRequest, _engine_service_pb2.CheckLyricsResponse]  # type: ignore[assignment]
+    """Says which lines of lyrics won't be sung as they stand, and why. Optional, as the
+    manifest says; answers while the host generates, too.
+    INVALID_ARGUMENT: parameters out of range.
     """
     Generate: _aio.UnaryStreamMultiCallable[_engine_service_pb2.GenerateRequest, _engine_service_pb2.GenerateResponse]  # type: ignore[assignment]
     """Generates one piece of audio. Sends progress and, from
@@ -108,6 +118,17 @@ class EngineServiceServicer(metaclass=_abc_1.ABCMeta):
         """Loads a model, so that the next piece begins at once; others may be dropped for it.
         Optional: UNIMPLEMENTED from engines that have no models. Cancel by cancelling the call.
         FAILED_PRECONDITION: MODEL_NOT_INSTALLED. RESOURCE_EXHAUSTED: OUT_OF_MEMORY.
+        """
+
+    @_abc_1.abstractmethod
+    def CheckLyrics(
+        self,
+        request: _engine_service_pb2.CheckLyricsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_engine_service_pb2.CheckLyricsResponse, _abc.Awaitable[_engine_service_pb2.CheckLyricsResponse]]:
+        """Says which lines of lyrics won't be sung as they stand, and why. Optional, as the
+        manifest says; answers while the host generates, too.
+        INVALID_ARGUMENT: parameters out of range.
         """
 
     @_abc_1.abstractmethod

@@ -30,7 +30,7 @@ from musicgen.api.inference.v1 import environment_pb2 as musicgen_dot_api_dot_in
 from musicgen.api.progress.v1 import progress_pb2 as musicgen_dot_api_dot_progress_dot_v1_dot_progress__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1musicgen/api/inference/v1/inference_service.proto\x12\x19musicgen.api.inference.v1\x1a\x1cgoogle/api/annotations.proto\x1a!musicgen/api/audio/v1/audio.proto\x1a#musicgen/api/engine/v1/engine.proto\x1a&musicgen/api/inference/v1/device.proto\x1a+musicgen/api/inference/v1/environment.proto\x1a\'musicgen/api/progress/v1/progress.proto\"\xb6\x02\n\x06\x45ngine\x12\x38\n\x08manifest\x18\x01 \x01(\x0b\x32&.musicgen.api.engine.v1.EngineManifest\x12\x36\n\x05state\x18\x02 \x01(\x0e\x32\'.musicgen.api.inference.v1.Engine.State\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12;\n\x0b\x65nvironment\x18\x04 \x01(\x0b\x32&.musicgen.api.inference.v1.Environment\"m\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_STOPPED\x10\x01\x12\x12\n\x0eSTATE_STARTING\x10\x02\x12\x0f\n\x0bSTATE_READY\x10\x03\x12\x15\n\x11STATE_UNAVAILABLE\x10\x04\"\xad\x01\n\x0cGenerateSpec\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12@\n\nparameters\x18\x02 \x01(\x0b\x32,.musicgen.api.engine.v1.GenerationParameters\x12\x32\n\x06\x66ormat\x18\x03 \x01(\x0e\x32\".musicgen.api.audio.v1.AudioFormat\x12\x17\n\x0fparent_track_id\x18\x04 \x01(\t\"\x14\n\x12ListEnginesRequest\"I\n\x13ListEnginesResponse\x12\x32\n\x07\x65ngines\x18\x01 \x03(\x0b\x32!.musicgen.api.inference.v1.Engine\"g\n\x0fGenerateRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x35\n\x04spec\x18\x03 \x01(\x0b\x32\'.musicgen.api.inference.v1.GenerateSpec\"\xbe\x01\n\x10GenerateResponse\x12\x36\n\x08progress\x18\x01 \x01(\x0b\x32\".musicgen.api.progress.v1.ProgressH\x00\x12\x36\n\x06result\x18\x02 \x01(\x0b\x32$.musicgen.api.audio.v1.ProducedTrackH\x00\x12\x31\n\x07preview\x18\x03 \x01(\x0b\x32\x1e.musicgen.api.audio.v1.PreviewH\x00\x42\x07\n\x05\x65vent\"m\n\x12SetupEngineRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x38\n\x04spec\x18\x03 \x01(\x0b\x32*.musicgen.api.inference.v1.SetupEngineSpec\"\x90\x01\n\x13SetupEngineResponse\x12\x36\n\x08progress\x18\x01 \x01(\x0b\x32\".musicgen.api.progress.v1.ProgressH\x00\x12\x38\n\x06result\x18\x02 \x01(\x0b\x32&.musicgen.api.inference.v1.EnvironmentH\x00\x42\x07\n\x05\x65vent\"\x14\n\x12ListDevicesRequest\"j\n\x13ListDevicesResponse\x12\x32\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32!.musicgen.api.inference.v1.Device\x12\x0e\n\x06\x63hoice\x18\x02 \x01(\t\x12\x0f\n\x07trouble\x18\x03 \x01(\t\"(\n\x13SelectDeviceRequest\x12\x11\n\tdevice_id\x18\x01 \x01(\t\"Z\n\x14SelectDeviceResponse\x12\x32\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32!.musicgen.api.inference.v1.Device\x12\x0e\n\x06\x63hoice\x18\x02 \x01(\t2\x82\x05\n\x10InferenceService\x12\x81\x01\n\x0bListEngines\x12-.musicgen.api.inference.v1.ListEnginesRequest\x1a..musicgen.api.inference.v1.ListEnginesResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/engines\x12\x65\n\x08Generate\x12*.musicgen.api.inference.v1.GenerateRequest\x1a+.musicgen.api.inference.v1.GenerateResponse0\x01\x12n\n\x0bSetupEngine\x12-.musicgen.api.inference.v1.SetupEngineRequest\x1a..musicgen.api.inference.v1.SetupEngineResponse0\x01\x12\x81\x01\n\x0bListDevices\x12-.musicgen.api.inference.v1.ListDevicesRequest\x1a..musicgen.api.inference.v1.ListDevicesResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/devices\x12\x8e\x01\n\x0cSelectDevice\x12..musicgen.api.inference.v1.SelectDeviceRequest\x1a/.musicgen.api.inference.v1.SelectDeviceResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\"\x12/v1/devices:select:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1musicgen/api/inference/v1/inference_service.proto\x12\x19musicgen.api.inference.v1\x1a\x1cgoogle/api/annotations.proto\x1a!musicgen/api/audio/v1/audio.proto\x1a#musicgen/api/engine/v1/engine.proto\x1a&musicgen/api/inference/v1/device.proto\x1a+musicgen/api/inference/v1/environment.proto\x1a\'musicgen/api/progress/v1/progress.proto\"\xb6\x02\n\x06\x45ngine\x12\x38\n\x08manifest\x18\x01 \x01(\x0b\x32&.musicgen.api.engine.v1.EngineManifest\x12\x36\n\x05state\x18\x02 \x01(\x0e\x32\'.musicgen.api.inference.v1.Engine.State\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12;\n\x0b\x65nvironment\x18\x04 \x01(\x0b\x32&.musicgen.api.inference.v1.Environment\"m\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_STOPPED\x10\x01\x12\x12\n\x0eSTATE_STARTING\x10\x02\x12\x0f\n\x0bSTATE_READY\x10\x03\x12\x15\n\x11STATE_UNAVAILABLE\x10\x04\"\x92\x02\n\x0cGenerateSpec\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12@\n\nparameters\x18\x02 \x01(\x0b\x32,.musicgen.api.engine.v1.GenerationParameters\x12\x32\n\x06\x66ormat\x18\x03 \x01(\x0e\x32\".musicgen.api.audio.v1.AudioFormat\x12\x17\n\x0fparent_track_id\x18\x04 \x01(\t\x12\x34\n\x0bstyle_audio\x18\x05 \x01(\x0b\x32\x1f.musicgen.api.audio.v1.AudioRef\x12-\n\x04\x65\x64it\x18\x06 \x01(\x0b\x32\x1f.musicgen.api.inference.v1.Edit\"n\n\x04\x45\x64it\x12/\n\x06source\x18\x01 \x01(\x0b\x32\x1f.musicgen.api.audio.v1.AudioRef\x12\x35\n\nregenerate\x18\x02 \x03(\x0b\x32!.musicgen.api.engine.v1.TimeRange\"\x14\n\x12ListEnginesRequest\"I\n\x13ListEnginesResponse\x12\x32\n\x07\x65ngines\x18\x01 \x03(\x0b\x32!.musicgen.api.inference.v1.Engine\"\xdd\x01\n\x0fGenerateRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x35\n\x04spec\x18\x03 \x01(\x0b\x32\'.musicgen.api.inference.v1.GenerateSpec\x12\x39\n\x0bstyle_audio\x18\x04 \x01(\x0b\x32$.musicgen.api.audio.v1.ProducedTrack\x12\x39\n\x0b\x65\x64it_source\x18\x05 \x01(\x0b\x32$.musicgen.api.audio.v1.ProducedTrack\"\xbe\x01\n\x10GenerateResponse\x12\x36\n\x08progress\x18\x01 \x01(\x0b\x32\".musicgen.api.progress.v1.ProgressH\x00\x12\x36\n\x06result\x18\x02 \x01(\x0b\x32$.musicgen.api.audio.v1.ProducedTrackH\x00\x12\x31\n\x07preview\x18\x03 \x01(\x0b\x32\x1e.musicgen.api.audio.v1.PreviewH\x00\x42\x07\n\x05\x65vent\"f\n\x12\x43heckLyricsRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12@\n\nparameters\x18\x02 \x01(\x0b\x32,.musicgen.api.engine.v1.GenerationParameters\"d\n\x13\x43heckLyricsResponse\x12\x37\n\x08\x66indings\x18\x01 \x03(\x0b\x32%.musicgen.api.engine.v1.LyricsFinding\x12\x14\n\x0ctimed_lyrics\x18\x02 \x01(\t\"m\n\x12SetupEngineRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x38\n\x04spec\x18\x03 \x01(\x0b\x32*.musicgen.api.inference.v1.SetupEngineSpec\"\x90\x01\n\x13SetupEngineResponse\x12\x36\n\x08progress\x18\x01 \x01(\x0b\x32\".musicgen.api.progress.v1.ProgressH\x00\x12\x38\n\x06result\x18\x02 \x01(\x0b\x32&.musicgen.api.inference.v1.EnvironmentH\x00\x42\x07\n\x05\x65vent\"\x14\n\x12ListDevicesRequest\"j\n\x13ListDevicesResponse\x12\x32\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32!.musicgen.api.inference.v1.Device\x12\x0e\n\x06\x63hoice\x18\x02 \x01(\t\x12\x0f\n\x07trouble\x18\x03 \x01(\t\"(\n\x13SelectDeviceRequest\x12\x11\n\tdevice_id\x18\x01 \x01(\t\"Z\n\x14SelectDeviceResponse\x12\x32\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32!.musicgen.api.inference.v1.Device\x12\x0e\n\x06\x63hoice\x18\x02 \x01(\t2\x8e\x06\n\x10InferenceService\x12\x81\x01\n\x0bListEngines\x12-.musicgen.api.inference.v1.ListEnginesRequest\x1a..musicgen.api.inference.v1.ListEnginesResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/engines\x12\x65\n\x08Generate\x12*.musicgen.api.inference.v1.GenerateRequest\x1a+.musicgen.api.inference.v1.GenerateResponse0\x01\x12\x89\x01\n\x0b\x43heckLyrics\x12-.musicgen.api.inference.v1.CheckLyricsRequest\x1a..musicgen.api.inference.v1.CheckLyricsResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\"\x10/v1/lyrics:check:\x01*\x12n\n\x0bSetupEngine\x12-.musicgen.api.inference.v1.SetupEngineRequest\x1a..musicgen.api.inference.v1.SetupEngineResponse0\x01\x12\x81\x01\n\x0bListDevices\x12-.musicgen.api.inference.v1.ListDevicesRequest\x1a..musicgen.api.inference.v1.ListDevicesResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/devices\x12\x8e\x01\n\x0cSelectDevice\x12..musicgen.api.inference.v1.SelectDeviceRequest\x1a/.musicgen.api.inference.v1.SelectDeviceResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\"\x12/v1/devices:select:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +39,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_INFERENCESERVICE'].methods_by_name['ListEngines']._loaded_options = None
   _globals['_INFERENCESERVICE'].methods_by_name['ListEngines']._serialized_options = b'\202\323\344\223\002\r\022\013/v1/engines'
+  _globals['_INFERENCESERVICE'].methods_by_name['CheckLyrics']._loaded_options = None
+  _globals['_INFERENCESERVICE'].methods_by_name['CheckLyrics']._serialized_options = b'\202\323\344\223\002\025\"\020/v1/lyrics:check:\001*'
   _globals['_INFERENCESERVICE'].methods_by_name['ListDevices']._loaded_options = None
   _globals['_INFERENCESERVICE'].methods_by_name['ListDevices']._serialized_options = b'\202\323\344\223\002\r\022\013/v1/devices'
   _globals['_INFERENCESERVICE'].methods_by_name['SelectDevice']._loaded_options = None
@@ -48,27 +50,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENGINE_STATE']._serialized_start=510
   _globals['_ENGINE_STATE']._serialized_end=619
   _globals['_GENERATESPEC']._serialized_start=622
-  _globals['_GENERATESPEC']._serialized_end=795
-  _globals['_LISTENGINESREQUEST']._serialized_start=797
-  _globals['_LISTENGINESREQUEST']._serialized_end=817
-  _globals['_LISTENGINESRESPONSE']._serialized_start=819
-  _globals['_LISTENGINESRESPONSE']._serialized_end=892
-  _globals['_GENERATEREQUEST']._serialized_start=894
-  _globals['_GENERATEREQUEST']._serialized_end=997
-  _globals['_GENERATERESPONSE']._serialized_start=1000
-  _globals['_GENERATERESPONSE']._serialized_end=1190
-  _globals['_SETUPENGINEREQUEST']._serialized_start=1192
-  _globals['_SETUPENGINEREQUEST']._serialized_end=1301
-  _globals['_SETUPENGINERESPONSE']._serialized_start=1304
-  _globals['_SETUPENGINERESPONSE']._serialized_end=1448
-  _globals['_LISTDEVICESREQUEST']._serialized_start=1450
-  _globals['_LISTDEVICESREQUEST']._serialized_end=1470
-  _globals['_LISTDEVICESRESPONSE']._serialized_start=1472
-  _globals['_LISTDEVICESRESPONSE']._serialized_end=1578
-  _globals['_SELECTDEVICEREQUEST']._serialized_start=1580
-  _globals['_SELECTDEVICEREQUEST']._serialized_end=1620
-  _globals['_SELECTDEVICERESPONSE']._serialized_start=1622
-  _globals['_SELECTDEVICERESPONSE']._serialized_end=1712
-  _globals['_INFERENCESERVICE']._serialized_start=1715
-  _globals['_INFERENCESERVICE']._serialized_end=2357
+  _globals['_GENERATESPEC']._serialized_end=896
+  _globals['_EDIT']._serialized_start=898
+  _globals['_EDIT']._serialized_end=1008
+  _globals['_LISTENGINESREQUEST']._serialized_start=1010
+  _globals['_LISTENGINESREQUEST']._serialized_end=1030
+  _globals['_LISTENGINESRESPONSE']._serialized_start=1032
+  _globals['_LISTENGINESRESPONSE']._serialized_end=1105
+  _globals['_GENERATEREQUEST']._serialized_start=1108
+  _globals['_GENERATEREQUEST']._serialized_end=1329
+  _globals['_GENERATERESPONSE']._serialized_start=1332
+  _globals['_GENERATERESPONSE']._serialized_end=1522
+  _globals['_CHECKLYRICSREQUEST']._serialized_start=1524
+  _globals['_CHECKLYRICSREQUEST']._serialized_end=1626
+  _globals['_CHECKLYRICSRESPONSE']._serialized_start=1628
+  _globals['_CHECKLYRICSRESPONSE']._serialized_end=1728
+  _globals['_SETUPENGINEREQUEST']._serialized_start=1730
+  _globals['_SETUPENGINEREQUEST']._serialized_end=1839
+  _globals['_SETUPENGINERESPONSE']._serialized_start=1842
+  _globals['_SETUPENGINERESPONSE']._serialized_end=1986
+  _globals['_LISTDEVICESREQUEST']._serialized_start=1988
+  _globals['_LISTDEVICESREQUEST']._serialized_end=2008
+  _globals['_LISTDEVICESRESPONSE']._serialized_start=2010
+  _globals['_LISTDEVICESRESPONSE']._serialized_end=2116
+  _globals['_SELECTDEVICEREQUEST']._serialized_start=2118
+  _globals['_SELECTDEVICEREQUEST']._serialized_end=2158
+  _globals['_SELECTDEVICERESPONSE']._serialized_start=2160
+  _globals['_SELECTDEVICERESPONSE']._serialized_end=2250
+  _globals['_INFERENCESERVICE']._serialized_start=2253
+  _globals['_INFERENCESERVICE']._serialized_end=3035
 # @@protoc_insertion_point(module_scope)

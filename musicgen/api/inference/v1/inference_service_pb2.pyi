@@ -103,6 +103,8 @@ class GenerateSpec(_message.Message):
     PARAMETERS_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
     PARENT_TRACK_ID_FIELD_NUMBER: _builtins.int
+    STYLE_AUDIO_FIELD_NUMBER: _builtins.int
+    EDIT_FIELD_NUMBER: _builtins.int
     engine: _builtins.str
     """Name of the engine; empty means "composer"."""
     format: _audio_pb2.AudioFormat.ValueType
@@ -113,6 +115,16 @@ class GenerateSpec(_message.Message):
     def parameters(self) -> _engine_pb2.GenerationParameters:
         """What to generate."""
 
+    @_builtins.property
+    def style_audio(self) -> _audio_pb2.AudioRef:
+        """Music that the style is taken from, instead of from the prompt. For engines with
+        supports_style_audio; its middle counts, and 10 seconds are needed.
+        """
+
+    @_builtins.property
+    def edit(self) -> Global___Edit:
+        """Makes parts of a piece anew. For engines with supports_edit."""
+
     def __init__(
         self,
         *,
@@ -120,14 +132,48 @@ class GenerateSpec(_message.Message):
         parameters: _engine_pb2.GenerationParameters | None = ...,
         format: _audio_pb2.AudioFormat.ValueType = ...,
         parent_track_id: _builtins.str = ...,
+        style_audio: _audio_pb2.AudioRef | None = ...,
+        edit: Global___Edit | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["edit", b"edit", "parameters", b"parameters", "style_audio", b"style_audio"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "format", b"format", "parameters", b"parameters", "parent_track_id", b"parent_track_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edit", b"edit", "engine", b"engine", "format", b"format", "parameters", b"parameters", "parent_track_id", b"parent_track_id", "style_audio", b"style_audio"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GenerateSpec: _TypeAlias = GenerateSpec  # noqa: Y015
+
+@_typing.final
+class Edit(_message.Message):
+    """Parts of a piece to make anew."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    REGENERATE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def source(self) -> _audio_pb2.AudioRef:
+        """The piece. Outside the parts and their seams each sample stays as it is."""
+
+    @_builtins.property
+    def regenerate(self) -> _containers.RepeatedCompositeFieldContainer[_engine_pb2.TimeRange]:
+        """The parts, 1 to 64, in order and apart from each other. The result is as long as the
+        source, whatever duration_seconds says.
+        """
+
+    def __init__(
+        self,
+        *,
+        source: _audio_pb2.AudioRef | None = ...,
+        regenerate: _abc.Iterable[_engine_pb2.TimeRange] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["regenerate", b"regenerate", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Edit: _TypeAlias = Edit  # noqa: Y015
 
 @_typing.final
 class ListEnginesRequest(_message.Message):
@@ -179,6 +225,8 @@ class GenerateRequest(_message.Message):
     JOB_ID_FIELD_NUMBER: _builtins.int
     FENCE_FIELD_NUMBER: _builtins.int
     SPEC_FIELD_NUMBER: _builtins.int
+    STYLE_AUDIO_FIELD_NUMBER: _builtins.int
+    EDIT_SOURCE_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job this is for; output goes to "artifacts/<job>/<fence>/"."""
     fence: _builtins.int
@@ -187,16 +235,26 @@ class GenerateRequest(_message.Message):
     def spec(self) -> Global___GenerateSpec:
         """Complete spec: engine, duration and seed are set."""
 
+    @_builtins.property
+    def style_audio(self) -> _audio_pb2.ProducedTrack:
+        """What spec.style_audio stands for now."""
+
+    @_builtins.property
+    def edit_source(self) -> _audio_pb2.ProducedTrack:
+        """What spec.edit.source stands for now."""
+
     def __init__(
         self,
         *,
         job_id: _builtins.str = ...,
         fence: _builtins.int = ...,
         spec: Global___GenerateSpec | None = ...,
+        style_audio: _audio_pb2.ProducedTrack | None = ...,
+        edit_source: _audio_pb2.ProducedTrack | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["edit_source", b"edit_source", "spec", b"spec", "style_audio", b"style_audio"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fence", b"fence", "job_id", b"job_id", "spec", b"spec"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edit_source", b"edit_source", "fence", b"fence", "job_id", b"job_id", "spec", b"spec", "style_audio", b"style_audio"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -239,6 +297,62 @@ class GenerateResponse(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
 Global___GenerateResponse: _TypeAlias = GenerateResponse  # noqa: Y015
+
+@_typing.final
+class CheckLyricsRequest(_message.Message):
+    """Asks what of lyrics can't be sung."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENGINE_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    engine: _builtins.str
+    """Name of the engine."""
+    @_builtins.property
+    def parameters(self) -> _engine_pb2.GenerationParameters:
+        """What would be generated; a seed is not needed. duration_seconds 0: the engine's default."""
+
+    def __init__(
+        self,
+        *,
+        engine: _builtins.str = ...,
+        parameters: _engine_pb2.GenerationParameters | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "parameters", b"parameters"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckLyricsRequest: _TypeAlias = CheckLyricsRequest  # noqa: Y015
+
+@_typing.final
+class CheckLyricsResponse(_message.Message):
+    """What of lyrics can't be sung."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    TIMED_LYRICS_FIELD_NUMBER: _builtins.int
+    timed_lyrics: _builtins.str
+    """The lyrics with the time of each line, in LRC, as they would be sung."""
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[_engine_pb2.LyricsFinding]:
+        """By line. Empty: all is well."""
+
+    def __init__(
+        self,
+        *,
+        findings: _abc.Iterable[_engine_pb2.LyricsFinding] | None = ...,
+        timed_lyrics: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "timed_lyrics", b"timed_lyrics"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckLyricsResponse: _TypeAlias = CheckLyricsResponse  # noqa: Y015
 
 @_typing.final
 class SetupEngineRequest(_message.Message):

@@ -45,6 +45,11 @@ class InferenceServiceStub:
                 request_serializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.GenerateRequest.SerializeToString,
                 response_deserializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.GenerateResponse.FromString,
                 _registered_method=True)
+        self.CheckLyrics = channel.unary_unary(
+                '/musicgen.api.inference.v1.InferenceService/CheckLyrics',
+                request_serializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.CheckLyricsRequest.SerializeToString,
+                response_deserializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.CheckLyricsResponse.FromString,
+                _registered_method=True)
         self.SetupEngine = channel.unary_stream(
                 '/musicgen.api.inference.v1.InferenceService/SetupEngine',
                 request_serializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.SetupEngineRequest.SerializeToString,
@@ -80,6 +85,16 @@ class InferenceServiceServicer:
         NOT_FOUND: MODEL_NOT_FOUND. INVALID_ARGUMENT: parameters. UNAVAILABLE:
         ENGINE_CRASHED or MODEL_LOADING, can be tried again. ABORTED: CLAIM_LOST, a
         greater fence was seen for this job.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckLyrics(self, request, context):
+        """Says which lines of lyrics an engine won't sing as they stand, and why. Starts the
+        engine's host if need be, which may take seconds.
+        NOT_FOUND: MODEL_NOT_FOUND. INVALID_ARGUMENT: the engine checks no lyrics, or parameters.
+        FAILED_PRECONDITION: ENVIRONMENT_MISSING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -123,6 +138,11 @@ def add_InferenceServiceServicer_to_server(servicer, server):
                     servicer.Generate,
                     request_deserializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.GenerateRequest.FromString,
                     response_serializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.GenerateResponse.SerializeToString,
+            ),
+            'CheckLyrics': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckLyrics,
+                    request_deserializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.CheckLyricsRequest.FromString,
+                    response_serializer=musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.CheckLyricsResponse.SerializeToString,
             ),
             'SetupEngine': grpc.unary_stream_rpc_method_handler(
                     servicer.SetupEngine,
@@ -195,6 +215,33 @@ class InferenceService:
             '/musicgen.api.inference.v1.InferenceService/Generate',
             musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.GenerateRequest.SerializeToString,
             musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.GenerateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckLyrics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.api.inference.v1.InferenceService/CheckLyrics',
+            musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.CheckLyricsRequest.SerializeToString,
+            musicgen_dot_api_dot_inference_dot_v1_dot_inference__service__pb2.CheckLyricsResponse.FromString,
             options,
             channel_credentials,
             insecure,

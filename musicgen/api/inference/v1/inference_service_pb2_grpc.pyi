@@ -43,6 +43,12 @@ class InferenceServiceStub:
     ENGINE_CRASHED or MODEL_LOADING, can be tried again. ABORTED: CLAIM_LOST, a
     greater fence was seen for this job.
     """
+    CheckLyrics: _grpc.UnaryUnaryMultiCallable[_inference_service_pb2.CheckLyricsRequest, _inference_service_pb2.CheckLyricsResponse]
+    """Says which lines of lyrics an engine won't sing as they stand, and why. Starts the
+    engine's host if need be, which may take seconds.
+    NOT_FOUND: MODEL_NOT_FOUND. INVALID_ARGUMENT: the engine checks no lyrics, or parameters.
+    FAILED_PRECONDITION: ENVIRONMENT_MISSING.
+    """
     SetupEngine: _grpc.UnaryStreamMultiCallable[_inference_service_pb2.SetupEngineRequest, _inference_service_pb2.SetupEngineResponse]
     """Makes, repairs or removes an engine's environment; for runners, which hold the job's
     claim. Sends progress, then one result. Cancel by cancelling the call.
@@ -71,6 +77,12 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
     NOT_FOUND: MODEL_NOT_FOUND. INVALID_ARGUMENT: parameters. UNAVAILABLE:
     ENGINE_CRASHED or MODEL_LOADING, can be tried again. ABORTED: CLAIM_LOST, a
     greater fence was seen for this job.
+    """
+    CheckLyrics: _aio.UnaryUnaryMultiCallable[_inference_service_pb2.CheckLyricsRequest, _inference_service_pb2.CheckLyricsResponse]  # type: ignore[assignment]
+    """Says which lines of lyrics an engine won't sing as they stand, and why. Starts the
+    engine's host if need be, which may take seconds.
+    NOT_FOUND: MODEL_NOT_FOUND. INVALID_ARGUMENT: the engine checks no lyrics, or parameters.
+    FAILED_PRECONDITION: ENVIRONMENT_MISSING.
     """
     SetupEngine: _aio.UnaryStreamMultiCallable[_inference_service_pb2.SetupEngineRequest, _inference_service_pb2.SetupEngineResponse]  # type: ignore[assignment]
     """Makes, repairs or removes an engine's environment; for runners, which hold the job's
@@ -109,6 +121,18 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         NOT_FOUND: MODEL_NOT_FOUND. INVALID_ARGUMENT: parameters. UNAVAILABLE:
         ENGINE_CRASHED or MODEL_LOADING, can be tried again. ABORTED: CLAIM_LOST, a
         greater fence was seen for this job.
+        """
+
+    @_abc_1.abstractmethod
+    def CheckLyrics(
+        self,
+        request: _inference_service_pb2.CheckLyricsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inference_service_pb2.CheckLyricsResponse, _abc.Awaitable[_inference_service_pb2.CheckLyricsResponse]]:
+        """Says which lines of lyrics an engine won't sing as they stand, and why. Starts the
+        engine's host if need be, which may take seconds.
+        NOT_FOUND: MODEL_NOT_FOUND. INVALID_ARGUMENT: the engine checks no lyrics, or parameters.
+        FAILED_PRECONDITION: ENVIRONMENT_MISSING.
         """
 
     @_abc_1.abstractmethod

@@ -16,7 +16,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/engine/v1/engine.proto.
  */
 export const file_musicgen_api_engine_v1_engine: GenFile = /*@__PURE__*/
-  fileDesc("CiNtdXNpY2dlbi9hcGkvZW5naW5lL3YxL2VuZ2luZS5wcm90bxIWbXVzaWNnZW4uYXBpLmVuZ2luZS52MSK9AgoORW5naW5lTWFuaWZlc3QSDAoEbmFtZRgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSDwoHdmVyc2lvbhgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIPCgdsaWNlbnNlGAUgASgJEhYKDnNhbXBsZV9yYXRlX2h6GAYgASgFEhAKCGNoYW5uZWxzGAcgASgFEhwKFG1pbl9kdXJhdGlvbl9zZWNvbmRzGAggASgBEhwKFG1heF9kdXJhdGlvbl9zZWNvbmRzGAkgASgBEiAKGGRlZmF1bHRfZHVyYXRpb25fc2Vjb25kcxgKIAEoARIXCg9zdXBwb3J0c19seXJpY3MYCyABKAgSLwoOb3B0aW9uc19zY2hlbWEYDCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IpYBChRHZW5lcmF0aW9uUGFyYW1ldGVycxIOCgZwcm9tcHQYASABKAkSDgoGbHlyaWNzGAIgASgJEhgKEGR1cmF0aW9uX3NlY29uZHMYAyABKAESEQoEc2VlZBgEIAEoDUgAiAEBEigKB29wdGlvbnMYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgcKBV9zZWVkIrABCg1HZW5lcmF0ZWRGaWxlEgwKBG5hbWUYASABKAkSOAoEcm9sZRgCIAEoDjIqLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuR2VuZXJhdGVkRmlsZS5Sb2xlEg0KBWxhYmVsGAMgASgJIkgKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEgwKCFJPTEVfTUlYEAESDQoJUk9MRV9NSURJEAISDQoJUk9MRV9TVEVNEAMiMgoNRW5naW5lUHJldmlldxIMCgRuYW1lGAEgASgJEhMKC3N0YXJ0X2ZyYW1lGAIgASgDIqUCCgpHZW5lcmF0aW9uEjQKBWZpbGVzGAEgAygLMiUubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5HZW5lcmF0ZWRGaWxlEg0KBXRpdGxlGAIgASgJEg0KBWdlbnJlGAMgASgJEhYKCXRlbXBvX2JwbRgEIAEoAUgAiAEBEhMKC211c2ljYWxfa2V5GAUgASgJEjYKC2xvb3BfcG9pbnRzGAYgASgLMiEubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLkxvb3BQb2ludHMSKgoJZGVjaXNpb25zGAcgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIWCg5kZWNpZGVzX2xlbmd0aBgIIAEoCBIMCgRydW5nGAkgASgJQgwKCl90ZW1wb19icG1iBnByb3RvMw", [file_google_protobuf_struct, file_musicgen_api_audio_v1_audio]);
+  fileDesc("CiNtdXNpY2dlbi9hcGkvZW5naW5lL3YxL2VuZ2luZS5wcm90bxIWbXVzaWNnZW4uYXBpLmVuZ2luZS52MSKJAwoORW5naW5lTWFuaWZlc3QSDAoEbmFtZRgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSDwoHdmVyc2lvbhgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIPCgdsaWNlbnNlGAUgASgJEhYKDnNhbXBsZV9yYXRlX2h6GAYgASgFEhAKCGNoYW5uZWxzGAcgASgFEhwKFG1pbl9kdXJhdGlvbl9zZWNvbmRzGAggASgBEhwKFG1heF9kdXJhdGlvbl9zZWNvbmRzGAkgASgBEiAKGGRlZmF1bHRfZHVyYXRpb25fc2Vjb25kcxgKIAEoARIXCg9zdXBwb3J0c19seXJpY3MYCyABKAgSLwoOb3B0aW9uc19zY2hlbWEYDCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhwKFHN1cHBvcnRzX3N0eWxlX2F1ZGlvGA0gASgIEhUKDXN1cHBvcnRzX2VkaXQYDiABKAgSFQoNY2hlY2tzX2x5cmljcxgPIAEoCCKWAQoUR2VuZXJhdGlvblBhcmFtZXRlcnMSDgoGcHJvbXB0GAEgASgJEg4KBmx5cmljcxgCIAEoCRIYChBkdXJhdGlvbl9zZWNvbmRzGAMgASgBEhEKBHNlZWQYBCABKA1IAIgBARIoCgdvcHRpb25zGAUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEIHCgVfc2VlZCJMCglUaW1lUmFuZ2USFQoNc3RhcnRfc2Vjb25kcxgBIAEoARIYCgtlbmRfc2Vjb25kcxgCIAEoAUgAiAEBQg4KDF9lbmRfc2Vjb25kcyLxAQoNTHlyaWNzRmluZGluZxIMCgRsaW5lGAEgASgFEkAKCHNldmVyaXR5GAIgASgOMi4ubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5MeXJpY3NGaW5kaW5nLlNldmVyaXR5EgwKBGNvZGUYAyABKAkSDwoHbWVzc2FnZRgEIAEoCRIOCgZyZW1lZHkYBSABKAkiYQoIU2V2ZXJpdHkSGAoUU0VWRVJJVFlfVU5TUEVDSUZJRUQQABIRCg1TRVZFUklUWV9OT1RFEAESFAoQU0VWRVJJVFlfV0FSTklORxACEhIKDlNFVkVSSVRZX0VSUk9SEAMisAEKDUdlbmVyYXRlZEZpbGUSDAoEbmFtZRgBIAEoCRI4CgRyb2xlGAIgASgOMioubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5HZW5lcmF0ZWRGaWxlLlJvbGUSDQoFbGFiZWwYAyABKAkiSAoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDAoIUk9MRV9NSVgQARINCglST0xFX01JREkQAhINCglST0xFX1NURU0QAyIyCg1FbmdpbmVQcmV2aWV3EgwKBG5hbWUYASABKAkSEwoLc3RhcnRfZnJhbWUYAiABKAMipQIKCkdlbmVyYXRpb24SNAoFZmlsZXMYASADKAsyJS5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRlZEZpbGUSDQoFdGl0bGUYAiABKAkSDQoFZ2VucmUYAyABKAkSFgoJdGVtcG9fYnBtGAQgASgBSACIAQESEwoLbXVzaWNhbF9rZXkYBSABKAkSNgoLbG9vcF9wb2ludHMYBiABKAsyIS5tdXNpY2dlbi5hcGkuYXVkaW8udjEuTG9vcFBvaW50cxIqCglkZWNpc2lvbnMYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhYKDmRlY2lkZXNfbGVuZ3RoGAggASgIEgwKBHJ1bmcYCSABKAlCDAoKX3RlbXBvX2JwbWIGcHJvdG8z", [file_google_protobuf_struct, file_musicgen_api_audio_v1_audio]);
 
 /**
  * What an engine is and what it can do.
@@ -107,6 +107,27 @@ export type EngineManifest = Message<"musicgen.api.engine.v1.EngineManifest"> & 
    * @generated from field: google.protobuf.Struct options_schema = 12;
    */
   optionsSchema?: JsonObject | undefined;
+
+  /**
+   * Whether a piece can take its style from music, GenerateRequest.style_audio_path.
+   *
+   * @generated from field: bool supports_style_audio = 13;
+   */
+  supportsStyleAudio: boolean;
+
+  /**
+   * Whether parts of a piece can be made anew, GenerateRequest.edit_source_path.
+   *
+   * @generated from field: bool supports_edit = 14;
+   */
+  supportsEdit: boolean;
+
+  /**
+   * Whether EngineService.CheckLyrics is there.
+   *
+   * @generated from field: bool checks_lyrics = 15;
+   */
+  checksLyrics: boolean;
 };
 
 /**
@@ -166,6 +187,124 @@ export const GenerationParametersSchema: GenMessage<GenerationParameters> = /*@_
   messageDesc(file_musicgen_api_engine_v1_engine, 1);
 
 /**
+ * A part of a piece.
+ *
+ * @generated from message musicgen.api.engine.v1.TimeRange
+ */
+export type TimeRange = Message<"musicgen.api.engine.v1.TimeRange"> & {
+  /**
+   * Where it begins, in seconds from the start, 0 or more.
+   *
+   * @generated from field: double start_seconds = 1;
+   */
+  startSeconds: number;
+
+  /**
+   * Where it ends (exclusive), greater than start_seconds; absent: with the piece.
+   *
+   * @generated from field: optional double end_seconds = 2;
+   */
+  endSeconds?: number | undefined;
+};
+
+/**
+ * Describes the message musicgen.api.engine.v1.TimeRange.
+ * Use `create(TimeRangeSchema)` to create a new message.
+ */
+export const TimeRangeSchema: GenMessage<TimeRange> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_engine_v1_engine, 2);
+
+/**
+ * Something that a person should know about a line before it is sung.
+ *
+ * @generated from message musicgen.api.engine.v1.LyricsFinding
+ */
+export type LyricsFinding = Message<"musicgen.api.engine.v1.LyricsFinding"> & {
+  /**
+   * Line of the lyrics as they were given, from 1; 0: all of them.
+   *
+   * @generated from field: int32 line = 1;
+   */
+  line: number;
+
+  /**
+   * How much is lost.
+   *
+   * @generated from field: musicgen.api.engine.v1.LyricsFinding.Severity severity = 2;
+   */
+  severity: LyricsFinding_Severity;
+
+  /**
+   * Stable lower-case name, such as "runs_into_next".
+   *
+   * @generated from field: string code = 3;
+   */
+  code: string;
+
+  /**
+   * What is wrong, for people.
+   *
+   * @generated from field: string message = 4;
+   */
+  message: string;
+
+  /**
+   * What would help, for people.
+   *
+   * @generated from field: string remedy = 5;
+   */
+  remedy: string;
+};
+
+/**
+ * Describes the message musicgen.api.engine.v1.LyricsFinding.
+ * Use `create(LyricsFindingSchema)` to create a new message.
+ */
+export const LyricsFindingSchema: GenMessage<LyricsFinding> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_engine_v1_engine, 3);
+
+/**
+ * How much is lost.
+ *
+ * @generated from enum musicgen.api.engine.v1.LyricsFinding.Severity
+ */
+export enum LyricsFinding_Severity {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: SEVERITY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Words may be said in another way than is meant, or nothing is lost.
+   *
+   * @generated from enum value: SEVERITY_NOTE = 1;
+   */
+  NOTE = 1,
+
+  /**
+   * Words may be skipped, rushed or repeated.
+   *
+   * @generated from enum value: SEVERITY_WARNING = 2;
+   */
+  WARNING = 2,
+
+  /**
+   * Words aren't sung.
+   *
+   * @generated from enum value: SEVERITY_ERROR = 3;
+   */
+  ERROR = 3,
+}
+
+/**
+ * Describes the enum musicgen.api.engine.v1.LyricsFinding.Severity.
+ */
+export const LyricsFinding_SeveritySchema: GenEnum<LyricsFinding_Severity> = /*@__PURE__*/
+  enumDesc(file_musicgen_api_engine_v1_engine, 3, 0);
+
+/**
  * One file that the engine wrote into its scratch folder.
  *
  * @generated from message musicgen.api.engine.v1.GeneratedFile
@@ -199,7 +338,7 @@ export type GeneratedFile = Message<"musicgen.api.engine.v1.GeneratedFile"> & {
  * Use `create(GeneratedFileSchema)` to create a new message.
  */
 export const GeneratedFileSchema: GenMessage<GeneratedFile> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_engine_v1_engine, 2);
+  messageDesc(file_musicgen_api_engine_v1_engine, 4);
 
 /**
  * What the file is.
@@ -241,7 +380,7 @@ export enum GeneratedFile_Role {
  * Describes the enum musicgen.api.engine.v1.GeneratedFile.Role.
  */
 export const GeneratedFile_RoleSchema: GenEnum<GeneratedFile_Role> = /*@__PURE__*/
-  enumDesc(file_musicgen_api_engine_v1_engine, 2, 0);
+  enumDesc(file_musicgen_api_engine_v1_engine, 4, 0);
 
 /**
  * A first stretch of the mix that can be heard before the rest is done.
@@ -272,7 +411,7 @@ export type EnginePreview = Message<"musicgen.api.engine.v1.EnginePreview"> & {
  * Use `create(EnginePreviewSchema)` to create a new message.
  */
 export const EnginePreviewSchema: GenMessage<EnginePreview> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_engine_v1_engine, 3);
+  messageDesc(file_musicgen_api_engine_v1_engine, 5);
 
 /**
  * What the engine made.
@@ -351,5 +490,5 @@ export type Generation = Message<"musicgen.api.engine.v1.Generation"> & {
  * Use `create(GenerationSchema)` to create a new message.
  */
 export const GenerationSchema: GenMessage<Generation> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_engine_v1_engine, 4);
+  messageDesc(file_musicgen_api_engine_v1_engine, 6);
 

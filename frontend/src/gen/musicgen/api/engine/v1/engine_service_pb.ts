@@ -7,7 +7,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { EngineManifest, EnginePreview, Generation, GenerationParameters } from "./engine_pb";
+import type { EngineManifest, EnginePreview, Generation, GenerationParameters, LyricsFinding, TimeRange } from "./engine_pb";
 import { file_musicgen_api_engine_v1_engine } from "./engine_pb";
 import type { Progress } from "../../progress/v1/progress_pb";
 import { file_musicgen_api_progress_v1_progress } from "../../progress/v1/progress_pb";
@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/engine/v1/engine_service.proto.
  */
 export const file_musicgen_api_engine_v1_engine_service: GenFile = /*@__PURE__*/
-  fileDesc("CittdXNpY2dlbi9hcGkvZW5naW5lL3YxL2VuZ2luZV9zZXJ2aWNlLnByb3RvEhZtdXNpY2dlbi5hcGkuZW5naW5lLnYxIhEKD0Rlc2NyaWJlUmVxdWVzdCJjChBEZXNjcmliZVJlc3BvbnNlEjgKCG1hbmlmZXN0GAEgASgLMiYubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5FbmdpbmVNYW5pZmVzdBIVCg1sb2FkZWRfbW9kZWxzGAIgAygJIhwKC0xvYWRSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJIiUKDExvYWRSZXNwb25zZRIVCg1sb2FkZWRfbW9kZWxzGAEgAygJIm4KD0dlbmVyYXRlUmVxdWVzdBJACgpwYXJhbWV0ZXJzGAEgASgLMiwubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5HZW5lcmF0aW9uUGFyYW1ldGVycxIZChFzY3JhdGNoX2RpcmVjdG9yeRgCIAEoCSLDAQoQR2VuZXJhdGVSZXNwb25zZRI2Cghwcm9ncmVzcxgBIAEoCzIiLm11c2ljZ2VuLmFwaS5wcm9ncmVzcy52MS5Qcm9ncmVzc0gAEjQKBnJlc3VsdBgCIAEoCzIiLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuR2VuZXJhdGlvbkgAEjgKB3ByZXZpZXcYAyABKAsyJS5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkVuZ2luZVByZXZpZXdIAEIHCgVldmVudDKiAgoNRW5naW5lU2VydmljZRJdCghEZXNjcmliZRInLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuRGVzY3JpYmVSZXF1ZXN0GigubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5EZXNjcmliZVJlc3BvbnNlElEKBExvYWQSIy5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkxvYWRSZXF1ZXN0GiQubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5Mb2FkUmVzcG9uc2USXwoIR2VuZXJhdGUSJy5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRlUmVxdWVzdBooLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuR2VuZXJhdGVSZXNwb25zZTABYgZwcm90bzM", [file_musicgen_api_engine_v1_engine, file_musicgen_api_progress_v1_progress]);
+  fileDesc("CittdXNpY2dlbi9hcGkvZW5naW5lL3YxL2VuZ2luZV9zZXJ2aWNlLnByb3RvEhZtdXNpY2dlbi5hcGkuZW5naW5lLnYxIhEKD0Rlc2NyaWJlUmVxdWVzdCJjChBEZXNjcmliZVJlc3BvbnNlEjgKCG1hbmlmZXN0GAEgASgLMiYubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5FbmdpbmVNYW5pZmVzdBIVCg1sb2FkZWRfbW9kZWxzGAIgAygJIhwKC0xvYWRSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJIiUKDExvYWRSZXNwb25zZRIVCg1sb2FkZWRfbW9kZWxzGAEgAygJIlYKEkNoZWNrTHlyaWNzUmVxdWVzdBJACgpwYXJhbWV0ZXJzGAEgASgLMiwubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5HZW5lcmF0aW9uUGFyYW1ldGVycyJkChNDaGVja0x5cmljc1Jlc3BvbnNlEjcKCGZpbmRpbmdzGAEgAygLMiUubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5MeXJpY3NGaW5kaW5nEhQKDHRpbWVkX2x5cmljcxgCIAEoCSLZAQoPR2VuZXJhdGVSZXF1ZXN0EkAKCnBhcmFtZXRlcnMYASABKAsyLC5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRpb25QYXJhbWV0ZXJzEhkKEXNjcmF0Y2hfZGlyZWN0b3J5GAIgASgJEhgKEHN0eWxlX2F1ZGlvX3BhdGgYAyABKAkSGAoQZWRpdF9zb3VyY2VfcGF0aBgEIAEoCRI1CgpyZWdlbmVyYXRlGAUgAygLMiEubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5UaW1lUmFuZ2UiwwEKEEdlbmVyYXRlUmVzcG9uc2USNgoIcHJvZ3Jlc3MYASABKAsyIi5tdXNpY2dlbi5hcGkucHJvZ3Jlc3MudjEuUHJvZ3Jlc3NIABI0CgZyZXN1bHQYAiABKAsyIi5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRpb25IABI4CgdwcmV2aWV3GAMgASgLMiUubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5FbmdpbmVQcmV2aWV3SABCBwoFZXZlbnQyigMKDUVuZ2luZVNlcnZpY2USXQoIRGVzY3JpYmUSJy5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkRlc2NyaWJlUmVxdWVzdBooLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuRGVzY3JpYmVSZXNwb25zZRJRCgRMb2FkEiMubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5Mb2FkUmVxdWVzdBokLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuTG9hZFJlc3BvbnNlEmYKC0NoZWNrTHlyaWNzEioubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5DaGVja0x5cmljc1JlcXVlc3QaKy5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkNoZWNrTHlyaWNzUmVzcG9uc2USXwoIR2VuZXJhdGUSJy5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRlUmVxdWVzdBooLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuR2VuZXJhdGVSZXNwb25zZTABYgZwcm90bzM", [file_musicgen_api_engine_v1_engine, file_musicgen_api_progress_v1_progress]);
 
 /**
  * Asks what the engine is.
@@ -105,6 +105,55 @@ export const LoadResponseSchema: GenMessage<LoadResponse> = /*@__PURE__*/
   messageDesc(file_musicgen_api_engine_v1_engine_service, 3);
 
 /**
+ * Asks what of lyrics can't be sung.
+ *
+ * @generated from message musicgen.api.engine.v1.CheckLyricsRequest
+ */
+export type CheckLyricsRequest = Message<"musicgen.api.engine.v1.CheckLyricsRequest"> & {
+  /**
+   * Complete parameters; what isn't about the words doesn't matter.
+   *
+   * @generated from field: musicgen.api.engine.v1.GenerationParameters parameters = 1;
+   */
+  parameters?: GenerationParameters | undefined;
+};
+
+/**
+ * Describes the message musicgen.api.engine.v1.CheckLyricsRequest.
+ * Use `create(CheckLyricsRequestSchema)` to create a new message.
+ */
+export const CheckLyricsRequestSchema: GenMessage<CheckLyricsRequest> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_engine_v1_engine_service, 4);
+
+/**
+ * What of lyrics can't be sung.
+ *
+ * @generated from message musicgen.api.engine.v1.CheckLyricsResponse
+ */
+export type CheckLyricsResponse = Message<"musicgen.api.engine.v1.CheckLyricsResponse"> & {
+  /**
+   * By line. Empty: all is well.
+   *
+   * @generated from field: repeated musicgen.api.engine.v1.LyricsFinding findings = 1;
+   */
+  findings: LyricsFinding[];
+
+  /**
+   * The lyrics with the time of each line, in LRC, as they would be sung.
+   *
+   * @generated from field: string timed_lyrics = 2;
+   */
+  timedLyrics: string;
+};
+
+/**
+ * Describes the message musicgen.api.engine.v1.CheckLyricsResponse.
+ * Use `create(CheckLyricsResponseSchema)` to create a new message.
+ */
+export const CheckLyricsResponseSchema: GenMessage<CheckLyricsResponse> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_engine_v1_engine_service, 5);
+
+/**
  * Asks for one piece of audio.
  *
  * @generated from message musicgen.api.engine.v1.GenerateRequest
@@ -123,6 +172,29 @@ export type GenerateRequest = Message<"musicgen.api.engine.v1.GenerateRequest"> 
    * @generated from field: string scratch_directory = 2;
    */
   scratchDirectory: string;
+
+  /**
+   * Absolute path of music on this machine, to be read only, that the style is taken from,
+   * instead of from the prompt. Empty: there is none.
+   *
+   * @generated from field: string style_audio_path = 3;
+   */
+  styleAudioPath: string;
+
+  /**
+   * Absolute path of the piece, to be read only, of which `regenerate` is made anew; outside
+   * those parts and their seams each sample stays as it is. Empty: all is new.
+   *
+   * @generated from field: string edit_source_path = 4;
+   */
+  editSourcePath: string;
+
+  /**
+   * The parts to make anew, in order and apart from each other; with edit_source_path only.
+   *
+   * @generated from field: repeated musicgen.api.engine.v1.TimeRange regenerate = 5;
+   */
+  regenerate: TimeRange[];
 };
 
 /**
@@ -130,7 +202,7 @@ export type GenerateRequest = Message<"musicgen.api.engine.v1.GenerateRequest"> 
  * Use `create(GenerateRequestSchema)` to create a new message.
  */
 export const GenerateRequestSchema: GenMessage<GenerateRequest> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_engine_v1_engine_service, 4);
+  messageDesc(file_musicgen_api_engine_v1_engine_service, 6);
 
 /**
  * One event of a generation.
@@ -175,7 +247,7 @@ export type GenerateResponse = Message<"musicgen.api.engine.v1.GenerateResponse"
  * Use `create(GenerateResponseSchema)` to create a new message.
  */
 export const GenerateResponseSchema: GenMessage<GenerateResponse> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_engine_v1_engine_service, 5);
+  messageDesc(file_musicgen_api_engine_v1_engine_service, 7);
 
 /**
  * Served by each engine host on a Unix socket of its own. Every call carries the
@@ -208,6 +280,18 @@ export const EngineService: GenService<{
     methodKind: "unary";
     input: typeof LoadRequestSchema;
     output: typeof LoadResponseSchema;
+  },
+  /**
+   * Says which lines of lyrics won't be sung as they stand, and why. Optional, as the
+   * manifest says; answers while the host generates, too.
+   * INVALID_ARGUMENT: parameters out of range.
+   *
+   * @generated from rpc musicgen.api.engine.v1.EngineService.CheckLyrics
+   */
+  checkLyrics: {
+    methodKind: "unary";
+    input: typeof CheckLyricsRequestSchema;
+    output: typeof CheckLyricsResponseSchema;
   },
   /**
    * Generates one piece of audio. Sends progress and, from

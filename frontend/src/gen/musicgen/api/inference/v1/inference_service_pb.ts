@@ -7,9 +7,9 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_google_api_annotations } from "../../../../google/api/annotations_pb";
-import type { AudioFormat, Preview, ProducedTrack } from "../../audio/v1/audio_pb";
+import type { AudioFormat, AudioRef, Preview, ProducedTrack } from "../../audio/v1/audio_pb";
 import { file_musicgen_api_audio_v1_audio } from "../../audio/v1/audio_pb";
-import type { EngineManifest, GenerationParameters } from "../../engine/v1/engine_pb";
+import type { EngineManifest, GenerationParameters, LyricsFinding, TimeRange } from "../../engine/v1/engine_pb";
 import { file_musicgen_api_engine_v1_engine } from "../../engine/v1/engine_pb";
 import type { Device } from "./device_pb";
 import { file_musicgen_api_inference_v1_device } from "./device_pb";
@@ -23,7 +23,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/inference/v1/inference_service.proto.
  */
 export const file_musicgen_api_inference_v1_inference_service: GenFile = /*@__PURE__*/
-  fileDesc("CjFtdXNpY2dlbi9hcGkvaW5mZXJlbmNlL3YxL2luZmVyZW5jZV9zZXJ2aWNlLnByb3RvEhltdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxIrYCCgZFbmdpbmUSOAoIbWFuaWZlc3QYASABKAsyJi5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkVuZ2luZU1hbmlmZXN0EjYKBXN0YXRlGAIgASgOMicubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5FbmdpbmUuU3RhdGUSDgoGZGV0YWlsGAMgASgJEjsKC2Vudmlyb25tZW50GAQgASgLMiYubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5FbnZpcm9ubWVudCJtCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEhEKDVNUQVRFX1NUT1BQRUQQARISCg5TVEFURV9TVEFSVElORxACEg8KC1NUQVRFX1JFQURZEAMSFQoRU1RBVEVfVU5BVkFJTEFCTEUQBCKtAQoMR2VuZXJhdGVTcGVjEg4KBmVuZ2luZRgBIAEoCRJACgpwYXJhbWV0ZXJzGAIgASgLMiwubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5HZW5lcmF0aW9uUGFyYW1ldGVycxIyCgZmb3JtYXQYAyABKA4yIi5tdXNpY2dlbi5hcGkuYXVkaW8udjEuQXVkaW9Gb3JtYXQSFwoPcGFyZW50X3RyYWNrX2lkGAQgASgJIhQKEkxpc3RFbmdpbmVzUmVxdWVzdCJJChNMaXN0RW5naW5lc1Jlc3BvbnNlEjIKB2VuZ2luZXMYASADKAsyIS5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkVuZ2luZSJnCg9HZW5lcmF0ZVJlcXVlc3QSDgoGam9iX2lkGAEgASgJEg0KBWZlbmNlGAIgASgDEjUKBHNwZWMYAyABKAsyJy5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkdlbmVyYXRlU3BlYyK+AQoQR2VuZXJhdGVSZXNwb25zZRI2Cghwcm9ncmVzcxgBIAEoCzIiLm11c2ljZ2VuLmFwaS5wcm9ncmVzcy52MS5Qcm9ncmVzc0gAEjYKBnJlc3VsdBgCIAEoCzIkLm11c2ljZ2VuLmFwaS5hdWRpby52MS5Qcm9kdWNlZFRyYWNrSAASMQoHcHJldmlldxgDIAEoCzIeLm11c2ljZ2VuLmFwaS5hdWRpby52MS5QcmV2aWV3SABCBwoFZXZlbnQibQoSU2V0dXBFbmdpbmVSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCRINCgVmZW5jZRgCIAEoAxI4CgRzcGVjGAMgASgLMioubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5TZXR1cEVuZ2luZVNwZWMikAEKE1NldHVwRW5naW5lUmVzcG9uc2USNgoIcHJvZ3Jlc3MYASABKAsyIi5tdXNpY2dlbi5hcGkucHJvZ3Jlc3MudjEuUHJvZ3Jlc3NIABI4CgZyZXN1bHQYAiABKAsyJi5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkVudmlyb25tZW50SABCBwoFZXZlbnQiFAoSTGlzdERldmljZXNSZXF1ZXN0ImoKE0xpc3REZXZpY2VzUmVzcG9uc2USMgoHZGV2aWNlcxgBIAMoCzIhLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuRGV2aWNlEg4KBmNob2ljZRgCIAEoCRIPCgd0cm91YmxlGAMgASgJIigKE1NlbGVjdERldmljZVJlcXVlc3QSEQoJZGV2aWNlX2lkGAEgASgJIloKFFNlbGVjdERldmljZVJlc3BvbnNlEjIKB2RldmljZXMYASADKAsyIS5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkRldmljZRIOCgZjaG9pY2UYAiABKAkyggUKEEluZmVyZW5jZVNlcnZpY2USgQEKC0xpc3RFbmdpbmVzEi0ubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5MaXN0RW5naW5lc1JlcXVlc3QaLi5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkxpc3RFbmdpbmVzUmVzcG9uc2UiE4LT5JMCDRILL3YxL2VuZ2luZXMSZQoIR2VuZXJhdGUSKi5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkdlbmVyYXRlUmVxdWVzdBorLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuR2VuZXJhdGVSZXNwb25zZTABEm4KC1NldHVwRW5naW5lEi0ubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5TZXR1cEVuZ2luZVJlcXVlc3QaLi5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLlNldHVwRW5naW5lUmVzcG9uc2UwARKBAQoLTGlzdERldmljZXMSLS5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkxpc3REZXZpY2VzUmVxdWVzdBouLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuTGlzdERldmljZXNSZXNwb25zZSITgtPkkwINEgsvdjEvZGV2aWNlcxKOAQoMU2VsZWN0RGV2aWNlEi4ubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5TZWxlY3REZXZpY2VSZXF1ZXN0Gi8ubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5TZWxlY3REZXZpY2VSZXNwb25zZSIdgtPkkwIXOgEqIhIvdjEvZGV2aWNlczpzZWxlY3RiBnByb3RvMw", [file_google_api_annotations, file_musicgen_api_audio_v1_audio, file_musicgen_api_engine_v1_engine, file_musicgen_api_inference_v1_device, file_musicgen_api_inference_v1_environment, file_musicgen_api_progress_v1_progress]);
+  fileDesc("CjFtdXNpY2dlbi9hcGkvaW5mZXJlbmNlL3YxL2luZmVyZW5jZV9zZXJ2aWNlLnByb3RvEhltdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxIrYCCgZFbmdpbmUSOAoIbWFuaWZlc3QYASABKAsyJi5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkVuZ2luZU1hbmlmZXN0EjYKBXN0YXRlGAIgASgOMicubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5FbmdpbmUuU3RhdGUSDgoGZGV0YWlsGAMgASgJEjsKC2Vudmlyb25tZW50GAQgASgLMiYubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5FbnZpcm9ubWVudCJtCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEhEKDVNUQVRFX1NUT1BQRUQQARISCg5TVEFURV9TVEFSVElORxACEg8KC1NUQVRFX1JFQURZEAMSFQoRU1RBVEVfVU5BVkFJTEFCTEUQBCKSAgoMR2VuZXJhdGVTcGVjEg4KBmVuZ2luZRgBIAEoCRJACgpwYXJhbWV0ZXJzGAIgASgLMiwubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5HZW5lcmF0aW9uUGFyYW1ldGVycxIyCgZmb3JtYXQYAyABKA4yIi5tdXNpY2dlbi5hcGkuYXVkaW8udjEuQXVkaW9Gb3JtYXQSFwoPcGFyZW50X3RyYWNrX2lkGAQgASgJEjQKC3N0eWxlX2F1ZGlvGAUgASgLMh8ubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLkF1ZGlvUmVmEi0KBGVkaXQYBiABKAsyHy5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkVkaXQibgoERWRpdBIvCgZzb3VyY2UYASABKAsyHy5tdXNpY2dlbi5hcGkuYXVkaW8udjEuQXVkaW9SZWYSNQoKcmVnZW5lcmF0ZRgCIAMoCzIhLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuVGltZVJhbmdlIhQKEkxpc3RFbmdpbmVzUmVxdWVzdCJJChNMaXN0RW5naW5lc1Jlc3BvbnNlEjIKB2VuZ2luZXMYASADKAsyIS5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkVuZ2luZSLdAQoPR2VuZXJhdGVSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCRINCgVmZW5jZRgCIAEoAxI1CgRzcGVjGAMgASgLMicubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5HZW5lcmF0ZVNwZWMSOQoLc3R5bGVfYXVkaW8YBCABKAsyJC5tdXNpY2dlbi5hcGkuYXVkaW8udjEuUHJvZHVjZWRUcmFjaxI5CgtlZGl0X3NvdXJjZRgFIAEoCzIkLm11c2ljZ2VuLmFwaS5hdWRpby52MS5Qcm9kdWNlZFRyYWNrIr4BChBHZW5lcmF0ZVJlc3BvbnNlEjYKCHByb2dyZXNzGAEgASgLMiIubXVzaWNnZW4uYXBpLnByb2dyZXNzLnYxLlByb2dyZXNzSAASNgoGcmVzdWx0GAIgASgLMiQubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLlByb2R1Y2VkVHJhY2tIABIxCgdwcmV2aWV3GAMgASgLMh4ubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLlByZXZpZXdIAEIHCgVldmVudCJmChJDaGVja0x5cmljc1JlcXVlc3QSDgoGZW5naW5lGAEgASgJEkAKCnBhcmFtZXRlcnMYAiABKAsyLC5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRpb25QYXJhbWV0ZXJzImQKE0NoZWNrTHlyaWNzUmVzcG9uc2USNwoIZmluZGluZ3MYASADKAsyJS5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkx5cmljc0ZpbmRpbmcSFAoMdGltZWRfbHlyaWNzGAIgASgJIm0KElNldHVwRW5naW5lUmVxdWVzdBIOCgZqb2JfaWQYASABKAkSDQoFZmVuY2UYAiABKAMSOAoEc3BlYxgDIAEoCzIqLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuU2V0dXBFbmdpbmVTcGVjIpABChNTZXR1cEVuZ2luZVJlc3BvbnNlEjYKCHByb2dyZXNzGAEgASgLMiIubXVzaWNnZW4uYXBpLnByb2dyZXNzLnYxLlByb2dyZXNzSAASOAoGcmVzdWx0GAIgASgLMiYubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5FbnZpcm9ubWVudEgAQgcKBWV2ZW50IhQKEkxpc3REZXZpY2VzUmVxdWVzdCJqChNMaXN0RGV2aWNlc1Jlc3BvbnNlEjIKB2RldmljZXMYASADKAsyIS5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkRldmljZRIOCgZjaG9pY2UYAiABKAkSDwoHdHJvdWJsZRgDIAEoCSIoChNTZWxlY3REZXZpY2VSZXF1ZXN0EhEKCWRldmljZV9pZBgBIAEoCSJaChRTZWxlY3REZXZpY2VSZXNwb25zZRIyCgdkZXZpY2VzGAEgAygLMiEubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5EZXZpY2USDgoGY2hvaWNlGAIgASgJMo4GChBJbmZlcmVuY2VTZXJ2aWNlEoEBCgtMaXN0RW5naW5lcxItLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuTGlzdEVuZ2luZXNSZXF1ZXN0Gi4ubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5MaXN0RW5naW5lc1Jlc3BvbnNlIhOC0+STAg0SCy92MS9lbmdpbmVzEmUKCEdlbmVyYXRlEioubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5HZW5lcmF0ZVJlcXVlc3QaKy5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkdlbmVyYXRlUmVzcG9uc2UwARKJAQoLQ2hlY2tMeXJpY3MSLS5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkNoZWNrTHlyaWNzUmVxdWVzdBouLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuQ2hlY2tMeXJpY3NSZXNwb25zZSIbgtPkkwIVOgEqIhAvdjEvbHlyaWNzOmNoZWNrEm4KC1NldHVwRW5naW5lEi0ubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5TZXR1cEVuZ2luZVJlcXVlc3QaLi5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLlNldHVwRW5naW5lUmVzcG9uc2UwARKBAQoLTGlzdERldmljZXMSLS5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkxpc3REZXZpY2VzUmVxdWVzdBouLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuTGlzdERldmljZXNSZXNwb25zZSITgtPkkwINEgsvdjEvZGV2aWNlcxKOAQoMU2VsZWN0RGV2aWNlEi4ubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5TZWxlY3REZXZpY2VSZXF1ZXN0Gi8ubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5TZWxlY3REZXZpY2VSZXNwb25zZSIdgtPkkwIXOgEqIhIvdjEvZGV2aWNlczpzZWxlY3RiBnByb3RvMw", [file_google_api_annotations, file_musicgen_api_audio_v1_audio, file_musicgen_api_engine_v1_engine, file_musicgen_api_inference_v1_device, file_musicgen_api_inference_v1_environment, file_musicgen_api_progress_v1_progress]);
 
 /**
  * An engine and its present state.
@@ -148,6 +148,21 @@ export type GenerateSpec = Message<"musicgen.api.inference.v1.GenerateSpec"> & {
    * @generated from field: string parent_track_id = 4;
    */
   parentTrackId: string;
+
+  /**
+   * Music that the style is taken from, instead of from the prompt. For engines with
+   * supports_style_audio; its middle counts, and 10 seconds are needed.
+   *
+   * @generated from field: musicgen.api.audio.v1.AudioRef style_audio = 5;
+   */
+  styleAudio?: AudioRef | undefined;
+
+  /**
+   * Makes parts of a piece anew. For engines with supports_edit.
+   *
+   * @generated from field: musicgen.api.inference.v1.Edit edit = 6;
+   */
+  edit?: Edit | undefined;
 };
 
 /**
@@ -156,6 +171,35 @@ export type GenerateSpec = Message<"musicgen.api.inference.v1.GenerateSpec"> & {
  */
 export const GenerateSpecSchema: GenMessage<GenerateSpec> = /*@__PURE__*/
   messageDesc(file_musicgen_api_inference_v1_inference_service, 1);
+
+/**
+ * Parts of a piece to make anew.
+ *
+ * @generated from message musicgen.api.inference.v1.Edit
+ */
+export type Edit = Message<"musicgen.api.inference.v1.Edit"> & {
+  /**
+   * The piece. Outside the parts and their seams each sample stays as it is.
+   *
+   * @generated from field: musicgen.api.audio.v1.AudioRef source = 1;
+   */
+  source?: AudioRef | undefined;
+
+  /**
+   * The parts, 1 to 64, in order and apart from each other. The result is as long as the
+   * source, whatever duration_seconds says.
+   *
+   * @generated from field: repeated musicgen.api.engine.v1.TimeRange regenerate = 2;
+   */
+  regenerate: TimeRange[];
+};
+
+/**
+ * Describes the message musicgen.api.inference.v1.Edit.
+ * Use `create(EditSchema)` to create a new message.
+ */
+export const EditSchema: GenMessage<Edit> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_inference_v1_inference_service, 2);
 
 /**
  * Asks for the engines.
@@ -170,7 +214,7 @@ export type ListEnginesRequest = Message<"musicgen.api.inference.v1.ListEnginesR
  * Use `create(ListEnginesRequestSchema)` to create a new message.
  */
 export const ListEnginesRequestSchema: GenMessage<ListEnginesRequest> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_inference_v1_inference_service, 2);
+  messageDesc(file_musicgen_api_inference_v1_inference_service, 3);
 
 /**
  * Lists the engines.
@@ -191,7 +235,7 @@ export type ListEnginesResponse = Message<"musicgen.api.inference.v1.ListEngines
  * Use `create(ListEnginesResponseSchema)` to create a new message.
  */
 export const ListEnginesResponseSchema: GenMessage<ListEnginesResponse> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_inference_v1_inference_service, 3);
+  messageDesc(file_musicgen_api_inference_v1_inference_service, 4);
 
 /**
  * Asks for one piece of audio, on behalf of a job.
@@ -219,6 +263,20 @@ export type GenerateRequest = Message<"musicgen.api.inference.v1.GenerateRequest
    * @generated from field: musicgen.api.inference.v1.GenerateSpec spec = 3;
    */
   spec?: GenerateSpec | undefined;
+
+  /**
+   * What spec.style_audio stands for now.
+   *
+   * @generated from field: musicgen.api.audio.v1.ProducedTrack style_audio = 4;
+   */
+  styleAudio?: ProducedTrack | undefined;
+
+  /**
+   * What spec.edit.source stands for now.
+   *
+   * @generated from field: musicgen.api.audio.v1.ProducedTrack edit_source = 5;
+   */
+  editSource?: ProducedTrack | undefined;
 };
 
 /**
@@ -226,7 +284,7 @@ export type GenerateRequest = Message<"musicgen.api.inference.v1.GenerateRequest
  * Use `create(GenerateRequestSchema)` to create a new message.
  */
 export const GenerateRequestSchema: GenMessage<GenerateRequest> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_inference_v1_inference_service, 4);
+  messageDesc(file_musicgen_api_inference_v1_inference_service, 5);
 
 /**
  * One event of a generation.
@@ -271,7 +329,63 @@ export type GenerateResponse = Message<"musicgen.api.inference.v1.GenerateRespon
  * Use `create(GenerateResponseSchema)` to create a new message.
  */
 export const GenerateResponseSchema: GenMessage<GenerateResponse> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_inference_v1_inference_service, 5);
+  messageDesc(file_musicgen_api_inference_v1_inference_service, 6);
+
+/**
+ * Asks what of lyrics can't be sung.
+ *
+ * @generated from message musicgen.api.inference.v1.CheckLyricsRequest
+ */
+export type CheckLyricsRequest = Message<"musicgen.api.inference.v1.CheckLyricsRequest"> & {
+  /**
+   * Name of the engine.
+   *
+   * @generated from field: string engine = 1;
+   */
+  engine: string;
+
+  /**
+   * What would be generated; a seed is not needed. duration_seconds 0: the engine's default.
+   *
+   * @generated from field: musicgen.api.engine.v1.GenerationParameters parameters = 2;
+   */
+  parameters?: GenerationParameters | undefined;
+};
+
+/**
+ * Describes the message musicgen.api.inference.v1.CheckLyricsRequest.
+ * Use `create(CheckLyricsRequestSchema)` to create a new message.
+ */
+export const CheckLyricsRequestSchema: GenMessage<CheckLyricsRequest> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_inference_v1_inference_service, 7);
+
+/**
+ * What of lyrics can't be sung.
+ *
+ * @generated from message musicgen.api.inference.v1.CheckLyricsResponse
+ */
+export type CheckLyricsResponse = Message<"musicgen.api.inference.v1.CheckLyricsResponse"> & {
+  /**
+   * By line. Empty: all is well.
+   *
+   * @generated from field: repeated musicgen.api.engine.v1.LyricsFinding findings = 1;
+   */
+  findings: LyricsFinding[];
+
+  /**
+   * The lyrics with the time of each line, in LRC, as they would be sung.
+   *
+   * @generated from field: string timed_lyrics = 2;
+   */
+  timedLyrics: string;
+};
+
+/**
+ * Describes the message musicgen.api.inference.v1.CheckLyricsResponse.
+ * Use `create(CheckLyricsResponseSchema)` to create a new message.
+ */
+export const CheckLyricsResponseSchema: GenMessage<CheckLyricsResponse> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_inference_v1_inference_service, 8);
 
 /**
  * Asks for an engine's environment, on behalf of a job.
@@ -306,7 +420,7 @@ export type SetupEngineRequest = Message<"musicgen.api.inference.v1.SetupEngineR
  * Use `create(SetupEngineRequestSchema)` to create a new message.
  */
 export const SetupEngineRequestSchema: GenMessage<SetupEngineRequest> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_inference_v1_inference_service, 6);
+  messageDesc(file_musicgen_api_inference_v1_inference_service, 9);
 
 /**
  * One event of a set-up.
@@ -343,7 +457,7 @@ export type SetupEngineResponse = Message<"musicgen.api.inference.v1.SetupEngine
  * Use `create(SetupEngineResponseSchema)` to create a new message.
  */
 export const SetupEngineResponseSchema: GenMessage<SetupEngineResponse> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_inference_v1_inference_service, 7);
+  messageDesc(file_musicgen_api_inference_v1_inference_service, 10);
 
 /**
  * Asks for the devices.
@@ -358,7 +472,7 @@ export type ListDevicesRequest = Message<"musicgen.api.inference.v1.ListDevicesR
  * Use `create(ListDevicesRequestSchema)` to create a new message.
  */
 export const ListDevicesRequestSchema: GenMessage<ListDevicesRequest> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_inference_v1_inference_service, 8);
+  messageDesc(file_musicgen_api_inference_v1_inference_service, 11);
 
 /**
  * Lists the devices.
@@ -394,7 +508,7 @@ export type ListDevicesResponse = Message<"musicgen.api.inference.v1.ListDevices
  * Use `create(ListDevicesResponseSchema)` to create a new message.
  */
 export const ListDevicesResponseSchema: GenMessage<ListDevicesResponse> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_inference_v1_inference_service, 9);
+  messageDesc(file_musicgen_api_inference_v1_inference_service, 12);
 
 /**
  * Asks for a device to be used.
@@ -415,7 +529,7 @@ export type SelectDeviceRequest = Message<"musicgen.api.inference.v1.SelectDevic
  * Use `create(SelectDeviceRequestSchema)` to create a new message.
  */
 export const SelectDeviceRequestSchema: GenMessage<SelectDeviceRequest> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_inference_v1_inference_service, 10);
+  messageDesc(file_musicgen_api_inference_v1_inference_service, 13);
 
 /**
  * The device will be used.
@@ -443,7 +557,7 @@ export type SelectDeviceResponse = Message<"musicgen.api.inference.v1.SelectDevi
  * Use `create(SelectDeviceResponseSchema)` to create a new message.
  */
 export const SelectDeviceResponseSchema: GenMessage<SelectDeviceResponse> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_inference_v1_inference_service, 11);
+  messageDesc(file_musicgen_api_inference_v1_inference_service, 14);
 
 /**
  * Runs engines, each in a process of its own, and encodes what they make.
@@ -475,6 +589,19 @@ export const InferenceService: GenService<{
     methodKind: "server_streaming";
     input: typeof GenerateRequestSchema;
     output: typeof GenerateResponseSchema;
+  },
+  /**
+   * Says which lines of lyrics an engine won't sing as they stand, and why. Starts the
+   * engine's host if need be, which may take seconds.
+   * NOT_FOUND: MODEL_NOT_FOUND. INVALID_ARGUMENT: the engine checks no lyrics, or parameters.
+   * FAILED_PRECONDITION: ENVIRONMENT_MISSING.
+   *
+   * @generated from rpc musicgen.api.inference.v1.InferenceService.CheckLyrics
+   */
+  checkLyrics: {
+    methodKind: "unary";
+    input: typeof CheckLyricsRequestSchema;
+    output: typeof CheckLyricsResponseSchema;
   },
   /**
    * Makes, repairs or removes an engine's environment; for runners, which hold the job's
