@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from musicgen.errors import ModelNotFound
+from musicgen.errors import InvalidField, ModelNotFound
 from musicgen.progress import Progress
 
 MIX_FILE = "mix.wav"
@@ -61,17 +61,67 @@ class Manifest:
     default_duration_s: float
     supports_lyrics: bool = False
     options_schema: Mapping[str, Any] = field(default_factory=dict)
+    supports_style_audio: bool = False
+    supports_edit: bool = False
+    checks_lyrics: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """A part of a piece, in seconds from its start; `end_s` None: to its end."""
+
+    start_s: float
+    end_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A piece of which parts are made anew. `source` is a file to be read only; `regenerate`
+    are in order and apart from each other."""
+
+    source: Path
+    regenerate: Sequence[TimeRange]
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What to generate. Complete: the duration and the seed are set."""
+    """What to generate. Complete: the duration and the seed are set.
+
+    `style_audio` is music, to be read only, that the style is taken from instead of from the
+    prompt. With an `edit` the duration is about that of its source, which decides.
+    """
 
     prompt: str
     lyrics: str
     duration_s: float
     seed: int
     options: Mapping[str, Any]
+    style_audio: Path | None = None
+    edit: Edit | None = None
+
+
+Severity = Literal["note", "warning", "error"]
+"""Nothing may be lost; words may be skipped, rushed or repeated; words aren't sung."""
+
+
+@dataclass(frozen=True, slots=True)
+class LyricsFinding:
+    """What a person should know about a line, counted from 1 (0: all of them). `code` is a
+    stable lower-case name."""
+
+    line: int
+    severity: Severity
+    code: str
+    message: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedLyrics:
+    """What of lyrics won't be sung as it stands, and all lines with their times as LRC."""
+
+    findings: Sequence[LyricsFinding]
+    timed_lyrics: str
 
 
 ExtraRole = Literal["midi", "stem"]
@@ -141,6 +191,19 @@ class Engine(abc.ABC):
         Runs in a thread. Raises a StudioError for anything a person can act on, and lets
         what `report` raises pass.
         """
+
+    def check_lyrics(self, parameters: Parameters) -> CheckedLyrics:
+        """Say which lines won't be sung as they stand; what isn't about the words doesn't
+        matter. For engines whose manifest `checks_lyrics`.
+
+        Runs in a thread, also beside `generate`. Raises InvalidLyrics.
+        """
+        del parameters
+        raise InvalidField(
+            f"{self.manifest.display_name} checks no lyrics.",
+            remedy="Choose an engine that sings.",
+            fields={"engine": "checks no lyrics"},
+        )
 
     def load(self, model: str, report: Report) -> None:
         """Load a model of the studio's catalogue, so that the next piece begins at once;

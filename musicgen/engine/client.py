@@ -16,6 +16,7 @@ from musicgen.engine.convert import (
     generation_from_proto,
     manifest_from_proto,
     parameters_to_proto,
+    parts_to_proto,
     preview_from_proto,
 )
 from musicgen.engine.servicer import TOKEN_METADATA
@@ -77,6 +78,15 @@ class EngineClient:
         answer = await self._answer(self._stub.Load(request, metadata=self._metadata))
         return tuple(answer.loaded_models)
 
+    async def check_lyrics(
+        self, parameters: Parameters, timeout_s: float
+    ) -> engine_service_pb2.CheckLyricsResponse:
+        """Return what of lyrics won't be sung. Raises InvalidField from an engine that checks
+        none, GenerationTimeout."""
+        request = engine_service_pb2.CheckLyricsRequest(parameters=parameters_to_proto(parameters))
+        call = self._stub.CheckLyrics(request, metadata=self._metadata, timeout=timeout_s)
+        return await self._answer(call)
+
     async def _answer(self, call: Awaitable[Answer]) -> Answer:
         try:
             return await call
@@ -95,8 +105,13 @@ class EngineClient:
 
         Raises EngineCrashed for previews without a name of their own, or too many of them.
         """
+        edit = parameters.edit
         request = engine_service_pb2.GenerateRequest(
-            parameters=parameters_to_proto(parameters), scratch_directory=str(scratch)
+            parameters=parameters_to_proto(parameters),
+            scratch_directory=str(scratch),
+            style_audio_path=str(parameters.style_audio or ""),
+            edit_source_path=str(edit.source) if edit else "",
+            regenerate=parts_to_proto(edit.regenerate) if edit else [],
         )
         call = self._stub.Generate(request, metadata=self._metadata)
         previews: set[str] = set()

@@ -8,15 +8,17 @@ from typing import Any
 from google.protobuf import struct_pb2
 
 from musicgen.api.audio.v1 import audio_pb2
-from musicgen.api.engine.v1 import engine_pb2
+from musicgen.api.engine.v1 import engine_pb2, engine_service_pb2
 from musicgen.engine.base import (
     MAX_EXTRA_FILES,
+    CheckedLyrics,
     ExtraFile,
     ExtraRole,
     Generation,
     Manifest,
     Parameters,
     Preview,
+    TimeRange,
 )
 from musicgen.errors import EngineCrashed, InvalidField
 
@@ -45,6 +47,9 @@ def manifest_to_proto(manifest: Manifest) -> engine_pb2.EngineManifest:
         default_duration_seconds=manifest.default_duration_s,
         supports_lyrics=manifest.supports_lyrics,
         options_schema=struct_from_dict(manifest.options_schema),
+        supports_style_audio=manifest.supports_style_audio,
+        supports_edit=manifest.supports_edit,
+        checks_lyrics=manifest.checks_lyrics,
     )
 
 
@@ -63,6 +68,9 @@ def manifest_from_proto(message: engine_pb2.EngineManifest) -> Manifest:
         default_duration_s=message.default_duration_seconds,
         supports_lyrics=message.supports_lyrics,
         options_schema=dict_from_struct(message.options_schema),
+        supports_style_audio=message.supports_style_audio,
+        supports_edit=message.supports_edit,
+        checks_lyrics=message.checks_lyrics,
     )
 
 
@@ -90,6 +98,40 @@ def parameters_from_proto(
         duration_s=message.duration_seconds,
         seed=message.seed,
         options=dict_from_struct(message.options),
+    )
+
+
+def parts_to_proto(parts: Iterable[TimeRange]) -> list[engine_pb2.TimeRange]:
+    """Convert parts of a piece."""
+    return [
+        engine_pb2.TimeRange(start_seconds=part.start_s, end_seconds=part.end_s) for part in parts
+    ]
+
+
+def parts_from_proto(messages: Iterable[engine_pb2.TimeRange]) -> tuple[TimeRange, ...]:
+    """Convert parts of a piece; whether they make sense is for `validation` to judge."""
+    return tuple(
+        TimeRange(one.start_seconds, one.end_seconds if one.HasField("end_seconds") else None)
+        for one in messages
+    )
+
+
+def checked_to_proto(checked: CheckedLyrics) -> engine_service_pb2.CheckLyricsResponse:
+    """Convert what was found in lyrics."""
+    return engine_service_pb2.CheckLyricsResponse(
+        findings=[
+            engine_pb2.LyricsFinding(
+                line=found.line,
+                severity=engine_pb2.LyricsFinding.Severity.Value(
+                    f"SEVERITY_{found.severity.upper()}"
+                ),
+                code=found.code,
+                message=found.message,
+                remedy=found.remedy,
+            )
+            for found in checked.findings
+        ],
+        timed_lyrics=checked.timed_lyrics,
     )
 
 

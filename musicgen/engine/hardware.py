@@ -119,6 +119,21 @@ def look_at_processor(root: Path = Path("/")) -> Processor:
     )
 
 
+def cores(root: Path = Path("/")) -> int:
+    """Return how many of the processor's cores this process may use: a second thread on one
+    core makes matrix products no faster."""
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    allowed = os.sched_getaffinity(0)
+    topology = root / "sys" / "devices" / "system" / "cpu"
+    siblings = {
+        _text(topology / f"cpu{number}" / "topology" / "thread_siblings_list").strip()
+        or str(number)
+        for number in allowed
+    }
+    return max(1, len(siblings))
+
+
 def _first_processor(cpuinfo: Path) -> dict[str, str]:
     said: dict[str, str] = {}
     for line in _text(cpuinfo).splitlines():

@@ -12,11 +12,13 @@ from typing import Any
 import grpc
 
 from musicgen.api.engine.v1 import engine_service_pb2, engine_service_pb2_grpc
-from musicgen.engine.base import MIX_FILE, Preview
+from musicgen.engine.base import MIX_FILE, Edit, Preview
 from musicgen.engine.convert import (
+    checked_to_proto,
     generation_to_proto,
     manifest_to_proto,
     parameters_from_proto,
+    parts_from_proto,
     preview_to_proto,
 )
 from musicgen.engine.determinism import RUNTIME_KEY, runtime
@@ -58,6 +60,16 @@ class EngineServicer(engine_service_pb2_grpc.EngineServiceServicer):
         loaded = await self._worker.load(request.model)
         return engine_service_pb2.LoadResponse(loaded_models=loaded)
 
+    async def CheckLyrics(
+        self,
+        request: engine_service_pb2.CheckLyricsRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> engine_service_pb2.CheckLyricsResponse:
+        """Check lyrics, also while a generation runs."""
+        self._authenticate(context)
+        parameters = parameters_from_proto(request.parameters)
+        return checked_to_proto(await self._worker.check_lyrics(parameters))
+
     async def Generate(
         self,
         request: engine_service_pb2.GenerateRequest,
@@ -65,7 +77,11 @@ class EngineServicer(engine_service_pb2_grpc.EngineServiceServicer):
     ) -> AsyncIterator[engine_service_pb2.GenerateResponse]:
         """Generate one piece; the caller's cancellation closes the worker's iterator."""
         self._authenticate(context)
-        parameters = parameters_from_proto(request.parameters)
+        parameters = dataclasses.replace(
+            parameters_from_proto(request.parameters),
+            style_audio=_path(request.style_audio_path),
+            edit=_edit(request),
+        )
         events = self._worker.generate(parameters, Path(request.scratch_directory))
         async with contextlib.aclosing(events):
             async for event in events:
@@ -87,3 +103,13 @@ class EngineServicer(engine_service_pb2_grpc.EngineServiceServicer):
         given = given if isinstance(given, bytes) else given.encode()
         if not hmac.compare_digest(given, self._token):
             raise Unauthenticated("The engine's token is missing or wrong.")
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+def _edit(request: engine_service_pb2.GenerateRequest) -> Edit | None:
+    if not request.edit_source_path:
+        return None
+    return Edit(Path(request.edit_source_path), parts_from_proto(request.regenerate))

@@ -5,19 +5,22 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jsonschema
 import referencing
 
-from musicgen.engine.base import Manifest, Parameters
+from musicgen.engine.base import Manifest, Parameters, TimeRange
 from musicgen.errors import InvalidField, InvalidLyrics, InvalidPrompt
 
 MAX_PROMPT_CHARACTERS = 2_000
 MAX_LYRICS_CHARACTERS = 10_000
 MAX_SEED = (1 << 32) - 1
 MAX_FIELDS_NAMED = 20
+MAX_PARTS = 64
+LENGTH_TOLERANCE_S = 0.01
+"""Times that people read off a page are rounded."""
 _MAX_TEXT = 200
 _NO_OPTIONS: Mapping[str, Any] = {"type": "object", "additionalProperties": False}
 _LAYOUT = frozenset("\n\r\t")
@@ -37,6 +40,53 @@ def validate(parameters: Parameters, manifest: Manifest, *, at: str = "parameter
     if fields:
         path, text = next(iter(fields.items()))
         raise InvalidField(f"{path} {text}.", fields=fields)
+
+
+def validate_inputs(parameters: Parameters, manifest: Manifest) -> None:
+    """Check what a host is given to read. Raises InvalidField."""
+    if parameters.style_audio and not manifest.supports_style_audio:
+        raise _unsupported(manifest, "style_audio", "takes no style from music")
+    if parameters.edit:
+        check_parts(parameters.edit.regenerate, manifest, None, at="regenerate")
+
+
+def check_parts(
+    parts: Sequence[TimeRange], manifest: Manifest, length_s: float | None, *, at: str
+) -> None:
+    """Check the parts of a piece that are to be made anew; `length_s` is that of the piece.
+    Raises InvalidField."""
+    if not manifest.supports_edit:
+        raise _unsupported(manifest, at, "can't make parts of a piece anew")
+    faults = dict(_wrong_parts(parts, length_s, at))
+    if not 1 <= len(parts) <= MAX_PARTS:
+        faults[at] = f"must be 1 to {MAX_PARTS} parts"
+    if faults:
+        path, text = next(iter(faults.items()))
+        raise InvalidField(f"{path} {text}.", fields=faults)
+
+
+def _wrong_parts(
+    parts: Sequence[TimeRange], length_s: float | None, at: str
+) -> Iterator[tuple[str, str]]:
+    before_s, last_s = 0.0, math.inf if length_s is None else length_s + LENGTH_TOLERANCE_S
+    for number, part in enumerate(parts):
+        path, end_s = f"{at}[{number}]", last_s if part.end_s is None else part.end_s
+        # Written so that NaN is out of range.
+        if not 0 <= part.start_s < end_s:
+            yield path, "must begin at 0 or later, and before it ends"
+        elif part.start_s < before_s:
+            yield path, "must not begin before the part before it ends"
+        elif part.end_s is not None and not part.end_s <= last_s:
+            yield path, f"must end within the piece, which lasts {length_s:.2f} s"
+        before_s = end_s
+
+
+def _unsupported(manifest: Manifest, path: str, fault: str) -> InvalidField:
+    return InvalidField(
+        f"{manifest.display_name} {fault}.",
+        remedy="Choose an engine that can: `musicgen engines` tells what each one can do.",
+        fields={path: fault},
+    )
 
 
 def check_schema(manifest: Manifest) -> None:

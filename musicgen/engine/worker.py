@@ -9,9 +9,17 @@ import shutil
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
-from musicgen.engine.base import Engine, Generation, Manifest, Parameters, Preview, Report
+from musicgen.engine.base import (
+    CheckedLyrics,
+    Engine,
+    Generation,
+    Manifest,
+    Parameters,
+    Preview,
+    Report,
+)
 from musicgen.engine.threaded import ThreadedWork
-from musicgen.engine.validation import validate
+from musicgen.engine.validation import validate, validate_inputs
 from musicgen.errors import DiskFull, InvalidField, OutOfMemory, StudioError
 from musicgen.progress import Progress
 
@@ -41,6 +49,12 @@ class EngineWorker:
         async with self._turn:
             return tuple(self._engine.loaded_models())
 
+    async def check_lyrics(self, parameters: Parameters) -> CheckedLyrics:
+        """Check lyrics, also while a generation runs. Raises the InvalidRequests of
+        `validate`, and what the engine raised."""
+        validate(parameters, self.manifest)
+        return await asyncio.to_thread(self._engine.check_lyrics, parameters)
+
     async def load(self, model: str) -> Sequence[str]:
         """Load a model; return the names of those in memory then. A cancelled caller waits
         until the engine has noticed. Raises a StudioError, or whatever the engine raised."""
@@ -66,6 +80,7 @@ class EngineWorker:
         raised.
         """
         validate(parameters, self.manifest)
+        validate_inputs(parameters, self.manifest)
         if not (scratch.is_absolute() and await asyncio.to_thread(scratch.is_dir)):
             raise InvalidField(
                 "The scratch directory is not there.",

@@ -9,6 +9,7 @@ import enum
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
+from musicgen.api.engine.v1 import engine_service_pb2
 from musicgen.engine.base import Manifest, Parameters, Preview
 from musicgen.engine.client import Made
 from musicgen.engine.waiting import to_the_end
@@ -25,6 +26,7 @@ from musicgen.rpc import log
 from services.inference.host_process import EXIT_WAIT_S, HostProcess
 from services.inference.registry import EngineEntry
 
+CHECK_LIMIT_S = 30.0
 CANCEL_LIMIT_S = 1.0
 """A host that still works this long after a cancellation is killed."""
 
@@ -167,6 +169,18 @@ class EngineProcess:
                 # Also after an error: it may be ours, of a host that goes on meanwhile.
                 if not at_rest:
                     await to_the_end(self._settle(host))
+
+    async def check_lyrics(self, parameters: Parameters) -> engine_service_pb2.CheckLyricsResponse:
+        """Check lyrics, also while a generation runs. Raises what the engine raised,
+        EngineCrashed."""
+        host = await self.start()
+        try:
+            return await host.client.check_lyrics(parameters, CHECK_LIMIT_S)
+        except ServiceUnavailable as error:
+            raise EngineCrashed(
+                "The engine's process died while it checked lyrics.",
+                metadata={"engine": self.entry.name},
+            ) from error
 
     @property
     def busy(self) -> bool:

@@ -6,17 +6,18 @@ import asyncio
 import contextlib
 import dataclasses
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from musicgen.api.engine.v1.engine_service_pb2 import CheckLyricsResponse
 from musicgen.artifacts import ArtifactStore, StoredFile
 from musicgen.audio.codecs import Format, Properties
 from musicgen.claims import ClaimGuard
 from musicgen.engine.base import Generation, Manifest, Parameters
 from musicgen.engine.client import Made
 from musicgen.engine.threaded import ThreadedWork
-from musicgen.engine.validation import validate
+from musicgen.engine.validation import validate, validate_inputs
 from musicgen.engine.waiting import to_the_end
 from musicgen.errors import InvalidField, ModelNotFound
 from musicgen.progress import Progress
@@ -40,6 +41,8 @@ class Order:
     engine: str
     parameters: Parameters
     format: Format
+    made_from: Mapping[str, Any] = field(default_factory=dict)
+    """What the audio in the parameters is, for the recipe."""
     at: str = "spec"
 
 
@@ -77,6 +80,7 @@ class Generator:
         self._check_claim(order, prefix)
         manifest = await engine.manifest()
         validate(order.parameters, manifest, at=f"{order.at}.parameters")
+        validate_inputs(order.parameters, manifest)
         async with self._claims.hold(order.job_id, order.fence):
             folder = await asyncio.to_thread(self._scratch.make)
             try:
@@ -86,6 +90,20 @@ class Generator:
                         yield event
             finally:
                 await to_the_end(asyncio.to_thread(self._scratch.remove, folder))
+
+    async def check_lyrics(self, name: str, parameters: Parameters) -> CheckLyricsResponse:
+        """Return what of lyrics an engine won't sing. Raises ModelNotFound, InvalidField,
+        EnvironmentMissing, EngineCrashed."""
+        engine = self._engine(name)
+        manifest = await engine.manifest()
+        duration_s = parameters.duration_s or manifest.default_duration_s
+        parameters = dataclasses.replace(parameters, duration_s=duration_s)
+        validate(parameters, manifest)
+        if not manifest.checks_lyrics:
+            raise InvalidField(
+                f"{manifest.display_name} checks no lyrics.", fields={"engine": "checks no lyrics"}
+            )
+        return await engine.check_lyrics(parameters)
 
     async def _make(
         self, order: Order, engine: EngineProcess, manifest: Manifest, folder: Path, prefix: str
@@ -114,7 +132,7 @@ class Generator:
             async for step in steps:
                 yield course.at(step, HOST_SHARE, 1.0)
         finished, mix = work.result, work.result.mix
-        made_recipe = recipe.build(manifest, parameters, made.generation, mix)
+        made_recipe = recipe.build(manifest, parameters, made.generation, mix, order.made_from)
         yield Produced(
             stored=finished.stored,
             format=order.format,

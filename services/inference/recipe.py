@@ -14,13 +14,17 @@ RECIPE_VERSION = 1
 
 
 def build(
-    manifest: Manifest, parameters: Parameters, made: Generation, encoded: Encoded
+    manifest: Manifest,
+    parameters: Parameters,
+    made: Generation,
+    encoded: Encoded,
+    made_from: Mapping[str, Any],
 ) -> Mapping[str, Any]:
     """Return the recipe as JSON values.
 
     The same engine version, cpu_arch, device_class and numpy_version with the same
     parameters give the same audio_sha256; what the host computed with is in it as the
-    host said.
+    host said. `made_from` is what audio in the parameters is.
     """
     decisions = dict(made.decisions)
     computed_with = decisions.pop(RUNTIME_KEY, {})
@@ -34,6 +38,7 @@ def build(
         "duration_seconds": parameters.duration_s,
         "seed": parameters.seed,
         "options": dict(parameters.options),
+        **made_from,
         **{name: str(value) for name, value in computed_with.items()},
         **({"rung": made.rung} if made.rung else {}),
         "decisions": decisions,

@@ -53,14 +53,15 @@ class InferenceService:
         if unknown := set(settings.prewarmed) - set(self.engines):
             raise SettingsError(f"MUSICGEN_PREWARM names unknown engines: {sorted(unknown)}")
         self._scratch = Scratch(settings.data_root)
-        generator = Generator(self.engines, ArtifactStore(settings.data_root), self._scratch)
+        store = ArtifactStore(settings.data_root)
+        generator = Generator(self.engines, store, self._scratch)
         root = models_root(settings.data_root, settings.models_root)
         manager = ModelManager(root.resolve(), load_catalogue(settings.models_file))
         self._shelf = ModelShelf(manager, self.engines, settings.models_file)
         self.server = RpcServer(SERVICES, self._check)
         setup = EnvironmentSetup(environments, self.engines)
         add_InferenceServiceServicer_to_server(
-            InferenceServicer(self.engines, generator, setup, Devices(settings.data_root)),
+            InferenceServicer(self.engines, generator, setup, Devices(settings.data_root), store),
             self.server.grpc,
         )
         add_ModelServiceServicer_to_server(ModelServicer(self._shelf), self.server.grpc)

@@ -16,11 +16,12 @@ from musicgen.api.inference.v1 import (
     inference_service_pb2,
     inference_service_pb2_grpc,
 )
+from musicgen.artifacts import ArtifactStore
 from musicgen.engine.convert import manifest_to_proto, parameters_from_proto, struct_from_dict
 from musicgen.engine.devices import Device
 from musicgen.errors import InvalidField
 from musicgen.rpc import log
-from musicgen.rpc.convert_audio import artifact_to_proto, format_from_proto
+from musicgen.rpc.convert_audio import artifact_to_proto
 from musicgen.rpc.convert_progress import progress_to_proto
 from musicgen.rpc.work import during
 from services.inference.devices.listing import Devices
@@ -28,11 +29,10 @@ from services.inference.engine_process import EngineProcess, State
 from services.inference.environment_setup import EnvironmentSetup
 from services.inference.environments.environments import Action, Status
 from services.inference.environments.environments import State as EnvironmentState
-from services.inference.generator import Generator, Order, Produced
+from services.inference.generator import Generator, Produced
+from services.inference.orders import order_from_request
 from services.inference.previews import FORMAT, StoredPreview
 
-DEFAULT_ENGINE = "composer"
-_PARAMETERS = "spec.parameters"
 _SPEC = environment_pb2.SetupEngineSpec
 _ACTIONS: Mapping[int, Action] = {
     _SPEC.ACTION_UNSPECIFIED: "make",
@@ -51,11 +51,13 @@ class InferenceServicer(inference_service_pb2_grpc.InferenceServiceServicer):
         generator: Generator,
         setup: EnvironmentSetup,
         devices: Devices,
+        store: ArtifactStore,
     ) -> None:
         self._engines = engines
         self._generator = generator
         self._setup = setup
         self._devices = devices
+        self._store = store
         self._renewing: set[asyncio.Task[None]] = set()
 
     async def ListEngines(
@@ -73,13 +75,7 @@ class InferenceServicer(inference_service_pb2_grpc.InferenceServiceServicer):
         context: grpc.aio.ServicerContext[Any, Any],
     ) -> AsyncIterator[inference_service_pb2.GenerateResponse]:
         """Stream one generation; the caller's cancellation ends it."""
-        order = Order(
-            job_id=request.job_id,
-            fence=request.fence,
-            engine=request.spec.engine or DEFAULT_ENGINE,
-            parameters=parameters_from_proto(request.spec.parameters, at=_PARAMETERS),
-            format=format_from_proto(request.spec.format),
-        )
+        order = await asyncio.to_thread(order_from_request, request, self._store)
         async for event in during(context, self._generator.run(order)):
             if isinstance(event, Produced):
                 track = _track(event, request.spec.parent_track_id)
@@ -98,6 +94,23 @@ class InferenceServicer(inference_service_pb2_grpc.InferenceServiceServicer):
             remedy = f"`musicgen engines setup {engine.entry.name}` makes its environment"
             described.detail = f"{status.detail}; {remedy}" if status.detail else remedy
         return described
+
+    async def CheckLyrics(
+        self,
+        request: inference_service_pb2.CheckLyricsRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> inference_service_pb2.CheckLyricsResponse:
+        """Check lyrics with the engine that would sing them."""
+        parameters = request.parameters
+        if not parameters.HasField("seed"):
+            parameters.seed = 0
+        parameters.prompt = parameters.prompt.strip() or "-"  # not looked at here
+        checked = await self._generator.check_lyrics(
+            request.engine, parameters_from_proto(parameters)
+        )
+        return inference_service_pb2.CheckLyricsResponse(
+            findings=checked.findings, timed_lyrics=checked.timed_lyrics
+        )
 
     async def SetupEngine(
         self,

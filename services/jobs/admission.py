@@ -19,8 +19,13 @@ from musicgen.api.inference.v1 import inference_service_pb2
 from musicgen.api.jobs.v1 import job_pb2
 from musicgen.api.library.v1 import library_service_pb2, library_service_pb2_grpc, track_pb2
 from musicgen.api.looper.v1 import loop_pb2
-from musicgen.engine.convert import manifest_from_proto, parameters_from_proto
-from musicgen.engine.validation import validate
+from musicgen.engine.base import Manifest
+from musicgen.engine.convert import (
+    manifest_from_proto,
+    parameters_from_proto,
+    parts_from_proto,
+)
+from musicgen.engine.validation import check_parts, validate
 from musicgen.errors import InvalidField, ModelNotFound, UnsupportedFormat
 from musicgen.rpc.status import from_rpc_error
 from services.jobs.loop_admission import FIND_LOOPS, LOOP, check_loop_of, fill_find, fill_loop
@@ -106,6 +111,7 @@ class Admission:
         parameters = spec.parameters
         if not parameters.HasField("seed"):
             parameters.seed = secrets.randbits(32)
+        await self._check_inputs(spec, manifest)
         parameters.duration_seconds = parameters.duration_seconds or manifest.default_duration_s
         validate(parameters_from_proto(parameters), manifest, at="spec.generate.parameters")
         spec.format = _format(spec.format)
@@ -113,6 +119,25 @@ class Admission:
         if spec.parent_track_id and not _TRACK_ID.fullmatch(spec.parent_track_id):
             raise _invalid("spec.generate.parent_track_id", "must be a track's id or empty")
         return f"generate.{spec.engine}"
+
+    async def _check_inputs(
+        self, spec: inference_service_pb2.GenerateSpec, manifest: Manifest
+    ) -> None:
+        """Check the audio that a piece is made from; an edit is as long as its source."""
+        if spec.HasField("style_audio"):
+            if not manifest.supports_style_audio:
+                raise _invalid(
+                    "spec.generate.style_audio", f"is of no use to {manifest.display_name}"
+                )
+            await self._resolve(spec.style_audio, "spec.generate.style_audio")
+        if spec.HasField("edit"):
+            at = "spec.generate.edit"
+            source = await self._resolve(spec.edit.source, f"{at}.source")
+            audio = source.artifact.audio
+            length_s = audio.duration_frames / max(1, audio.sample_rate_hz)
+            parts = parts_from_proto(spec.edit.regenerate)
+            check_parts(parts, manifest, length_s, at=f"{at}.regenerate")
+            spec.parameters.duration_seconds = length_s
 
     async def _loop(self, spec: loop_pb2.LoopSpec) -> None:
         fill_loop(spec)

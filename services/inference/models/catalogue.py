@@ -32,7 +32,7 @@ from services.inference.models.model import Model, ModelFile
 
 DIFFRHYTHM = "diffrhythm"
 _PARTS = ("diffrhythm-vae", "muq-mulan-large", "diffrhythm-vocal-style")
-_DEFAULTS: Mapping[str, Any] = {"steps": 32, "cfg_strength": 4.0, "solver": "euler"}
+_DEFAULTS: Mapping[str, Any] = {"steps": 31, "guidance": 4.0, "solver": "euler"}
 _GB = 10**9
 _CFM_BYTES = 2_219_000_000
 """1.109 billion parameters in half precision, and the pickle around them."""
@@ -57,7 +57,7 @@ def _diffrhythm(
         # Half precision, one song with its activations, decoded in chunks.
         memory_bytes=int((4.5 if length == "base" else 6.0) * _GB),
         max_duration_s=seconds,
-        defaults={**_DEFAULTS, "model": variant},
+        defaults={**_DEFAULTS, "model": f"diffrhythm-{version}-{length}"},
         needs=_PARTS,
     )
 
@@ -98,6 +98,7 @@ BUILT_IN = (
         ),
         size_bytes=625_000_000,
         licence=STABILITY_COMMUNITY,
+        capabilities=("decode", "encode"),
         memory_bytes=700_000_000,
     ),
     Model(
@@ -108,38 +109,33 @@ BUILT_IN = (
         repository="OpenMuQ/MuQ-MuLan-large",
         revision="2e01c796b71dca71b45251384c04cd7b237c9020",
         files=(ModelFile("config.json"), ModelFile("pytorch_model.bin")),
-        size_bytes=2_650_000_000,
+        size_bytes=2_654_000_000,
         licence=CC_BY_NC_4,
         capabilities=("style-text", "style-audio"),
-        memory_bytes=2_800_000_000,
+        # The larger of its two halves, and what that computes with.
+        memory_bytes=1_800_000_000,
         needs=("muq-large-msd", "xlm-roberta-base"),
     ),
     Model(
         name="muq-large-msd",
         display_name="MuQ large",
-        description="The music encoder inside MuQ-MuLan.",
+        description="Sizes of the music encoder in MuQ-MuLan, which has the weights.",
         engine=DIFFRHYTHM,
         repository="OpenMuQ/MuQ-large-msd-iter",
         revision="0562a57814f6f8bbd9fdea0a25921a2fce1a841a",
-        files=(ModelFile("config.json"), ModelFile("model.safetensors")),
-        size_bytes=1_300_000_000,
+        files=(ModelFile("config.json"),),
+        size_bytes=3_000,
         licence=CC_BY_NC_4,
     ),
     Model(
         name="xlm-roberta-base",
         display_name="XLM-RoBERTa base",
-        description="The text encoder inside MuQ-MuLan.",
+        description="Sizes and tokens of the text encoder in MuQ-MuLan, which has the weights.",
         engine=DIFFRHYTHM,
         repository="FacebookAI/xlm-roberta-base",
         revision="e73636d4f797dec63c3081bb6ed5c7b0bb3f2089",
-        files=(
-            ModelFile("config.json"),
-            ModelFile("model.safetensors"),
-            ModelFile("sentencepiece.bpe.model"),
-            ModelFile("tokenizer.json"),
-            ModelFile("tokenizer_config.json"),
-        ),
-        size_bytes=1_130_000_000,
+        files=(ModelFile("config.json"), ModelFile("tokenizer.json")),
+        size_bytes=9_100_000,
         licence=MIT,
     ),
     Model(
@@ -157,6 +153,7 @@ BUILT_IN = (
             ),
         ),
         licence=APACHE_2,
+        capabilities=("negative-style",),
         source="git",
     ),
 )  # fmt: skip

@@ -15,6 +15,11 @@ def models_root(data_root: Path, chosen: Path | None = None) -> Path:
     return chosen or data_root / "models"
 
 
+def in_studio(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether this process belongs to a studio, which keeps models."""
+    return "MUSICGEN_DATA_ROOT" in environ
+
+
 def manager(environ: Mapping[str, str] = os.environ) -> ModelManager:
     """Return the models of the studio that this process belongs to: a host has the variables
     of the inference service. Raises KeyError without MUSICGEN_DATA_ROOT, SettingsError."""

@@ -67,9 +67,10 @@ class GenerateLane(Lane):
 
     name = "generate"
 
-    def __init__(self, inference: grpc.aio.Channel) -> None:
+    def __init__(self, inference: grpc.aio.Channel, library: grpc.aio.Channel) -> None:
         super().__init__(inference)
         self._inference = inference_service_pb2_grpc.InferenceServiceStub(inference)
+        self._library = library_service_pb2_grpc.LibraryServiceStub(library)
 
     async def engines(self) -> Mapping[str, bytes]:
         """Return the engines that can be tried here.
@@ -92,10 +93,16 @@ class GenerateLane(Lane):
         return [f"generate.{name}" for name in await self.engines()]
 
     async def work(self, claim: Claim, spec: job_pb2.JobSpec) -> AsyncGenerator[Event, None]:
-        """Generate a track."""
+        """Generate a track, from what the audio in the spec stands for now."""
         request = inference_service_pb2.GenerateRequest(
             job_id=claim.job_id, fence=claim.fence, spec=spec.generate
         )
+        if spec.generate.HasField("style_audio"):
+            track = await _resolved(self._library, spec.generate.style_audio)
+            request.style_audio.CopyFrom(track)
+        if spec.generate.HasField("edit"):
+            track = await _resolved(self._library, spec.generate.edit.source)
+            request.edit_source.CopyFrom(track)
         async for response in self._inference.Generate(request):
             if response.HasField("progress"):
                 yield Event(progress=response.progress)
@@ -121,12 +128,9 @@ class LoopLane(Lane):
 
     async def work(self, claim: Claim, spec: job_pb2.JobSpec) -> AsyncGenerator[Event, None]:
         """Render a loop of what the spec's source stands for now."""
-        source = await self._library.ResolveAudio(
-            library_service_pb2.ResolveAudioRequest(audio=spec.loop.source),
-            timeout=UNARY_TIMEOUT_S,
-        )
+        source = await _resolved(self._library, spec.loop.source)
         request = looper_service_pb2.RenderLoopRequest(
-            job_id=claim.job_id, fence=claim.fence, spec=spec.loop, source=source.track
+            job_id=claim.job_id, fence=claim.fence, spec=spec.loop, source=source
         )
         async for response in self._looper.RenderLoop(request):
             if response.HasField("progress"):
@@ -151,12 +155,9 @@ class FindLoopsLane(Lane):
 
     async def work(self, claim: Claim, spec: job_pb2.JobSpec) -> AsyncGenerator[Event, None]:
         """Find the cycles of what the spec's source stands for now."""
-        source = await self._library.ResolveAudio(
-            library_service_pb2.ResolveAudioRequest(audio=spec.find_loops.source),
-            timeout=UNARY_TIMEOUT_S,
-        )
+        source = await _resolved(self._library, spec.find_loops.source)
         request = looper_service_pb2.FindLoopsRequest(
-            job_id=claim.job_id, fence=claim.fence, spec=spec.find_loops, source=source.track
+            job_id=claim.job_id, fence=claim.fence, spec=spec.find_loops, source=source
         )
         async for response in self._looper.FindLoops(request):
             if response.HasField("progress"):
@@ -194,6 +195,15 @@ class ExportLane(Lane):
                 file = response.result
                 download = _download(file.artifact, file.file_name)
                 yield Event(outcome=job_outcome_pb2.JobOutcome(downloads=[download]))
+
+
+async def _resolved(
+    library: library_service_pb2_grpc.LibraryServiceAsyncStub, audio: audio_pb2.AudioRef
+) -> audio_pb2.ProducedTrack:
+    answer = await library.ResolveAudio(
+        library_service_pb2.ResolveAudioRequest(audio=audio), timeout=UNARY_TIMEOUT_S
+    )
+    return answer.track
 
 
 def _download(artifact: audio_pb2.Artifact, file_name: str) -> job_pb2.Download:

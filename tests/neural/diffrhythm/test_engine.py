@@ -60,7 +60,9 @@ def test_a_song_is_made(engine: DiffRhythmTiny, tmp_path: Path) -> None:
     progress = [one for one in told if isinstance(one, Progress)]
     fractions = [one.fraction for one in progress]
     assert fractions == sorted(fractions)
-    assert list(dict.fromkeys(one.stage for one in progress)) == ["reading", "refining", "decoding"]
+    assert list(dict.fromkeys(one.stage for one in progress)) == [
+        "reading", "style", "loading", "refining", "decoding",
+    ]  # fmt: skip
     assert [one.detail for one in progress if one.detail][-1] == "step 4 of 4"
     previews = [one for one in told if isinstance(one, Preview)]
     lengths = [soundfile.info(tmp_path / one.name).frames for one in previews]

@@ -31,7 +31,8 @@ def model(name: str, **fields: Any) -> Model:
 
 def test_built_in() -> None:
     """The four checkpoints are there, each with the parts that it needs, in the order of
-    installing; what forbids commercial use says what that means for tracks."""
+    installing; no weights are fetched twice; what forbids commercial use says what that means
+    for tracks."""
     catalogue = Catalogue()
     chosen = [m for m in catalogue if m.variant]
     assert [m.variant for m in chosen] == ["v1.2-base", "v1.2-full", "v1.0-base", "v1.0-full"]
@@ -39,8 +40,11 @@ def test_built_in() -> None:
     assert names[-1] == "diffrhythm-1.2-base"
     assert names.index("xlm-roberta-base") < names.index("muq-mulan-large")
     assert {"diffrhythm-vae", "muq-large-msd", "diffrhythm-vocal-style"} < set(names)
+    weights = {"cfm_model.pt", "vae_model.safetensors", "pytorch_model.bin"}
     for found in catalogue:
         assert found.about_bytes > 0
+        large = {file.path for file in found.files} & weights
+        assert bool(large) == (found.about_bytes > 100_000_000)
         assert found.licence.meaning_for_tracks
         assert not found.licence.non_commercial or found.licence.must_accept
 

@@ -16,13 +16,20 @@ from services.inference.engines.diffrhythm.embeddings import (
     TextEmbedding,
 )
 from services.inference.engines.diffrhythm.layer import Layer, Rotary
-from services.inference.engines.diffrhythm.precision import FULL, Precision, Product
+from services.inference.engines.diffrhythm.precision import (
+    AS_READ,
+    FULL,
+    Placement,
+    Precision,
+    Product,
+)
 
 CONV_WIDTH = 31
 CONV_GROUPS = 16
 
 Watch = Callable[[str, Tensor], None]
-"""Is told each piece by its name, also after each layer; what it raises ends the work."""
+"""Is told each piece by its name, and "" between the products of a layer; what it raises ends
+the work."""
 
 
 def unwatched(name: str, piece: Tensor) -> None:
@@ -155,15 +162,26 @@ class DiT(nn.Module):
         self.norm_out = OutputNorm(config.dim)
         self.proj_out = nn.Linear(config.dim, LATENT_DIM)
 
-    def use(self, precision: Precision, device: torch.device | None = None) -> DiT:
-        """Compute in `precision` from now on. The products' weights stay as they are stored
-        (nine in ten bytes); everything else is converted."""
+    def use(
+        self,
+        precision: Precision,
+        placement: Placement = AS_READ,
+        on_weight: Callable[[Tensor], None] | None = None,
+    ) -> DiT:
+        """Compute in `precision` and keep weights as `placement` says from now on.
+        `on_weight` is told each weight that was copied, and may end this by raising."""
         self.precision = precision
-        self.to(device)
         products = {id(one.weight) for one in self.modules() if isinstance(one, Product)}
         for parameter in self.parameters():
-            if id(parameter) not in products or precision.compute != torch.float32:
-                parameter.data = parameter.data.to(precision.compute)
+            if id(parameter) not in products:
+                placed = parameter.data.to(placement.device, precision.compute)
+            elif placement.offload:
+                placed = parameter.data
+            else:
+                placed = parameter.data.to(placement.device, placement.stored)
+            before, parameter.data = parameter.data, placed
+            if on_weight and placed.data_ptr() != before.data_ptr():
+                on_weight(before)
         return self
 
     @property
@@ -206,7 +224,7 @@ class DiT(nn.Module):
         watch("input_embed", h)
         h = h.to(precision.residual)
         for number, layer in enumerate(self.layers):
-            layer(h, branch.rotary, precision)
+            layer(h, branch.rotary, precision, lambda: watch("", h))
             watch(f"block{number}", h)
             if number < len(branch.fused):
                 h.add_(branch.fused[number])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -10,9 +13,17 @@ from services.inference.engines.diffrhythm.config import DiTConfig
 from services.inference.engines.diffrhythm.precision import Precision, Product
 
 ROTARY_THETA = 10_000.0
-ROWS = 512
-"""Frames that go through the feed-forward at a time: what is between its products then stays
-in a processor's cache."""
+ROWS = 2_048
+"""Frames that go through the feed-forward at a time on a processor: bounds what lies between
+its products."""
+
+Tick = Callable[[], None]
+"""Called between products, so that a cancel needn't wait for a layer; what it raises ends the
+work."""
+
+
+def _quiet() -> None:
+    """Do nothing."""
 
 
 class RootMeanSquareNorm(nn.Module):
@@ -41,13 +52,14 @@ class SelfAttention(nn.Module):
         self.o_proj = Product(config.dim, config.dim)
         self._heads, self._causal = config.heads, config.causal
 
-    def mix(self, x: Tensor, rotary: Rotary) -> Tensor:
+    def mix(self, x: Tensor, rotary: Rotary, tick: Tick = _quiet) -> Tensor:
         """Return what each of [batch, frames, dim] takes from the others, before `o_proj`."""
         batch, frames, dim = x.shape
         q, k, v = (
             product(x).view(batch, frames, self._heads, -1).transpose(1, 2)
             for product in (self.q_proj, self.k_proj, self.v_proj)
         )
+        tick()
         mixed = functional.scaled_dot_product_attention(
             rotary.turn(q), rotary.turn(k), v.contiguous(), is_causal=self._causal
         )
@@ -69,15 +81,31 @@ class FeedForward(nn.Module):
         self.up_proj = Product(config.dim, wide)
         self.down_proj = Product(wide, config.dim)
 
-    def widen(self, x: Tensor) -> Tensor:
-        """Return the gated [..., dim * ff_mult], before `down_proj`."""
-        gated = functional.silu(self.gate_proj(x), inplace=True)
-        return gated.mul_(self.up_proj(x))
+    def brought(self, x: Tensor) -> Gated:
+        """Return the feed-forward with its weights as a product with x takes them."""
+        products = (self.gate_proj, self.up_proj, self.down_proj)
+        return Gated(*(product.matrix(x) for product in products))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the feed-forward's output for [..., dim]."""
-        out: Tensor = self.down_proj(self.widen(x))
-        return out
+        return self.brought(x)(x)
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """A feed-forward's weights [outputs, inputs], for any number of products."""
+
+    gate: Tensor
+    up: Tensor
+    down: Tensor
+
+    def __call__(self, x: Tensor, tick: Tick = _quiet) -> Tensor:
+        """Return the output for [..., dim]."""
+        gated = functional.silu(functional.linear(x, self.gate), inplace=True)
+        tick()
+        gated.mul_(functional.linear(x, self.up))
+        tick()
+        return functional.linear(gated, self.down)
 
 
 class Layer(nn.Module):
@@ -90,16 +118,21 @@ class Layer(nn.Module):
         self.post_attention_layernorm = RootMeanSquareNorm(config.dim)
         self.mlp = FeedForward(config)
 
-    def forward(self, x: Tensor, rotary: Rotary, precision: Precision) -> Tensor:
+    def forward(
+        self, x: Tensor, rotary: Rotary, precision: Precision, tick: Tick = _quiet
+    ) -> Tensor:
         """Add both parts to x [batch, frames, dim], in place."""
-        attention, mlp = self.self_attn, self.mlp
-        mixed = attention.mix(self.input_layernorm(x, precision.compute), rotary)
+        attention = self.self_attn
+        mixed = attention.mix(self.input_layernorm(x, precision.compute), rotary, tick)
+        tick()
         rows = x.flatten(0, 1)  # a view: it is added to in place
         # Not addmm_: on a CPU its product takes half as long again.
         rows.add_(attention.o_proj(mixed.flatten(0, 1)))
+        tick()
+        feed_forward = self.mlp.brought(mixed)
         for part in torch.split(rows, len(rows) if x.is_cuda else ROWS):
             normed = self.post_attention_layernorm(part, precision.compute)
-            part.add_(mlp(normed))
+            part.add_(feed_forward(normed, tick))
         return x
 
 

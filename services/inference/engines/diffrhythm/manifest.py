@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from musicgen.engine.base import Manifest
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 
 OPTIONS: Mapping[str, Any] = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
+        "model": {
+            "type": "string",
+            "title": "Model",
+            "description": "One of the installed models; empty: the one that fits the length.",
+            "maxLength": 64,
+            "default": "",
+        },
         "steps": {
             "type": "integer",
             "title": "Steps",
@@ -44,23 +52,55 @@ OPTIONS: Mapping[str, Any] = {
             "maximum": 1,
             "default": 0.0,
         },
+        "precision": {
+            "type": "string",
+            "title": "Precision",
+            "description": "Half is several times faster where the hardware computes it.",
+            "enum": ["auto", "full", "half"],
+            "default": "auto",
+        },
+        "style": {
+            "type": "array",
+            "title": "Style",
+            "description": "512 numbers of unit length that MuQ-MuLan made, instead of a prompt.",
+            "items": {"type": "number"},
+            "minItems": 512,
+            "maxItems": 512,
+        },
     },
 }
 
-TINY_MANIFEST = Manifest(
-    name="diffrhythm-tiny",
-    display_name="DiffRhythm (tiny)",
+MANIFEST = Manifest(
+    name="diffrhythm",
+    display_name="DiffRhythm",
     version=VERSION,
     description=(
-        "The DiffRhythm engine with a tiny network that nobody trained: it makes noise from "
-        "lyrics in seconds, on any processor, and shows that everything works."
+        "Whole songs with singing from lyrics in English or Chinese and a style, up to 285 "
+        "seconds long. Slow without a graphics card: a song of 95 seconds takes from a few "
+        "minutes to an hour."
     ),
     license="Apache-2.0",
     sample_rate_hz=44_100,
     channels=2,
+    min_duration_s=10.0,
+    max_duration_s=285.0,
+    default_duration_s=95.0,
+    supports_lyrics=True,
+    options_schema=OPTIONS,
+    supports_style_audio=True,
+    supports_edit=True,
+    checks_lyrics=True,
+)
+
+TINY_MANIFEST = dataclasses.replace(
+    MANIFEST,
+    name="diffrhythm-tiny",
+    display_name="DiffRhythm (tiny)",
+    description=(
+        "The DiffRhythm engine with a tiny network that nobody trained: it makes noise from "
+        "lyrics in seconds, on any processor, and shows that everything works."
+    ),
     min_duration_s=4.0,
     max_duration_s=95.0,
     default_duration_s=12.0,
-    supports_lyrics=True,
-    options_schema=OPTIONS,
 )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 import torch
 from torch import Tensor
@@ -18,16 +18,21 @@ PEAK = 0.944
 """-0.5 dBFS: what the loudest sample is brought to."""
 
 PREVIEW_S = 5.0
+FADE_S = 1.5
+"""How the end of a song sounds that was cut out of something longer."""
+
 BLOCK_SAMPLES = 65_536
 _SILENT = 1e-6
 
 
 class Mix:
     """A mix of `samples` samples in `scratch`. How loud it is is known only at its end, so it
-    is written as it comes and scaled then; memory holds one stretch."""
+    is written as it comes and scaled then; memory holds one stretch. One that `fades` is cut
+    out of something longer."""
 
-    def __init__(self, scratch: Path, samples: int, report: Report) -> None:
+    def __init__(self, scratch: Path, samples: int, report: Report, *, fades: bool = False) -> None:
         self._scratch, self._report = scratch, report
+        self._fade_samples = min(samples, int(FADE_S * SAMPLE_RATE_HZ)) if fades else 0
         self._raw = scratch / "raw.wav"
         self._file = soundfile.SoundFile(self._raw, "w", SAMPLE_RATE_HZ, 2, "FLOAT")
         self._left = samples
@@ -38,6 +43,7 @@ class Mix:
     def add(self, stretch: Tensor) -> None:
         """Take the next [channels, samples]; what is beyond the end is dropped."""
         audio = stretch[:, : self._left].float().cpu()
+        self._fade(audio)
         self._left -= audio.shape[1]
         self._loudest = max(self._loudest, float(audio.abs().max()))
         self._file.write(audio.T.contiguous().numpy())
@@ -61,6 +67,16 @@ class Mix:
                 tick()
         self._raw.unlink()
 
+    def close(self) -> None:
+        """Close what is still open."""
+        self._file.close()
+
+    def _fade(self, audio: Tensor) -> None:
+        """Let what belongs to the end fall to nothing, in place."""
+        to_end = torch.arange(self._left, self._left - audio.shape[1], -1)
+        if self._fade_samples and int(to_end[-1]) < self._fade_samples:
+            audio *= ((to_end - 1) / self._fade_samples).clamp(0, 1)
+
     def _let_be_heard(self) -> None:
         """Each is brought to the peak of all so far."""
         name = f"preview-{self._previews}.wav"
@@ -72,13 +88,10 @@ class Mix:
         self._heard += audio.shape[1]
         self._unheard = []
 
-    def __enter__(self) -> Mix:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._file.close()
+def write_whole(scratch: Path, audio: npt.NDArray[np.float32], tick: Callable[[], None]) -> None:
+    """Write [channels, samples] as MIX_FILE, as it is; what `tick` raises ends it."""
+    with soundfile.SoundFile(scratch / MIX_FILE, "w", SAMPLE_RATE_HZ, 2, "FLOAT") as file:
+        for start in range(0, audio.shape[1], BLOCK_SAMPLES):
+            file.write(audio[:, start : start + BLOCK_SAMPLES].T)
+            tick()

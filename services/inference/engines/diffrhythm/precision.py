@@ -1,4 +1,4 @@
-"""In which numbers the network is computed: weights may be stored in fewer bits than that."""
+"""In which numbers the network is computed, and where and in which its weights are kept."""
 
 from __future__ import annotations
 
@@ -26,14 +26,35 @@ FULL = Precision()
 PUBLISHED = Precision(torch.float16, torch.float16, like_published=True)
 
 
+PROCESSOR = torch.device("cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where weights are. `stored` is what those of products are kept in, None as they are in
+    the file; with `offload` they also stay where the file is mapped. Nine in ten bytes are of
+    products; all else is on the device, in the precision of the computation."""
+
+    device: torch.device = PROCESSOR
+    stored: torch.dtype | None = None
+    offload: bool = False
+
+
+AS_READ = Placement()
+
+
 class Product(nn.Module):
-    """A linear layer without bias, computed in the precision of its input: weights that are
-    stored in half precision are widened one layer at a time."""
+    """A linear layer without bias, computed where and in what its input is: weights that are
+    stored elsewhere, or in fewer bits, are brought one product at a time."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(outputs, inputs))
 
+    def matrix(self, x: Tensor) -> Tensor:
+        """Return the weight [outputs, inputs] as a product with x takes it."""
+        return self.weight.to(x.device, x.dtype, non_blocking=True)
+
     def forward(self, x: Tensor) -> Tensor:
         """Return [..., outputs] of [..., inputs]."""
-        return functional.linear(x, self.weight.to(x.dtype))
+        return functional.linear(x, self.matrix(x))

@@ -84,7 +84,7 @@ def sample(
 ) -> Tensor:
     """Return latents [1, frames, LATENT_DIM] in the residual's precision; `noise` has that
     shape. `asked.latents` are taken from `edit` where there is one; frames that it keeps
-    come back bit for bit. What `on_step` or `watch` raises ends the work.
+    come back bit for bit. What `on_step` or `watch` raises ends the work. Raises Overflow.
     """
     frames, device = noise.shape[1], dit.device
     mask = edit.mask(frames).to(device) if edit else None
@@ -110,11 +110,17 @@ def sample(
         if course.solver == "midpoint":
             direction = velocity(y + span / 2 * direction, time + span / 2)
         y = y + span * direction
+        if not torch.isfinite(y).all():
+            raise Overflow(f"the latents of step {step + 1} are no numbers any more")
         if on_step:
             on_step(step + 1, y)
     if mask is not None and kept is not None:
         return torch.where(mask, y, kept.to(y.dtype))
     return y
+
+
+class Overflow(ArithmeticError):
+    """Numbers grew beyond what the precision can hold."""
 
 
 class _Velocity:

@@ -1,42 +1,45 @@
-"""Makes one song: words and style to latents, latents to audio."""
+"""Makes one song: words and style to latents, latents to audio, in as much memory as there is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from musicgen.engine.base import Report
-from musicgen.progress import ProgressMeter, Stage
-from services.inference.engines.diffrhythm.config import (
-    LATENT_DIM,
-    SAMPLES_PER_LATENT,
-)
-from services.inference.engines.diffrhythm.dit import Conditions
-from services.inference.engines.diffrhythm.lyrics.alignment import Aligned, align
+from musicgen.progress import Progress, ProgressMeter, Stage
+from services.inference.engines.diffrhythm.checkpoints import Checkpoint
+from services.inference.engines.diffrhythm.config import LATENT_DIM, SAMPLES_PER_LATENT
+from services.inference.engines.diffrhythm.dit import Conditions, DiT
+from services.inference.engines.diffrhythm.held import Held
+from services.inference.engines.diffrhythm.lyrics.alignment import align
 from services.inference.engines.diffrhythm.lyrics.sheet import Sheet
-from services.inference.engines.diffrhythm.mix import Mix
-from services.inference.engines.diffrhythm.model import Model
-from services.inference.engines.diffrhythm.sampler import Course, sample
-from services.inference.engines.diffrhythm.vae.streaming import STRETCH_FRAMES, decode_stream
+from services.inference.engines.diffrhythm.mix import Mix, write_whole
+from services.inference.engines.diffrhythm.recording import Recording
+from services.inference.engines.diffrhythm.rungs import Rung
+from services.inference.engines.diffrhythm.sampler import Course, Edit, sample
+from services.inference.engines.diffrhythm.vae.oobleck import Autoencoder
+from services.inference.engines.diffrhythm.vae.streaming import decode
 
 DECODING_SHARE = 0.1
 """Of the time that a song takes, measured with the true sizes on a processor."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Wanted:
     """A song: lyrics with times, a style [1, STYLE_DIM], its length in samples, the seed of
-    the noise, and how the noise is refined."""
+    the noise, how the noise is refined, and the piece that it is an edit of."""
 
     sheet: Sheet
     style: Tensor
     samples: int
     seed: int
     course: Course
+    recording: Recording | None = None
 
     @property
     def frames(self) -> int:
@@ -51,63 +54,137 @@ def noise(frames: int, seed: int) -> Tensor:
     return torch.randn(1, frames, LATENT_DIM, generator=generator)
 
 
-def make_song(
-    model: Model,
-    wanted: Wanted,
-    tokenize: Callable[[str], list[int]],
-    scratch: Path,
-    report: Report,
-) -> Aligned:
-    """Write MIX_FILE and previews to `scratch`, and return how the words lie.
+class Song:
+    """One song on its way. `make` may be called again on another rung after memory ran out: it
+    goes on from what is done."""
 
-    Stages: "reading" (the words), "refining" (a step a refinement), "decoding" (a step a
-    stretch of audio). What `report` raises ends the work within a layer's time.
-    """
-    frames, steps = wanted.frames, wanted.course.points - 1
-    stretches = -(-frames // STRETCH_FRAMES)
-    meter = ProgressMeter([
-        Stage("reading", 1, 0.01),
-        Stage("refining", steps, 1.0 - DECODING_SHARE),
-        Stage("decoding", stretches, DECODING_SHARE),
-    ])  # fmt: skip
-    report(meter.enter("reading"))
-    max_frames = model.dit.config.max_frames
-    aligned = align(wanted.sheet.lines, frames, max_frames, tokenize)
-    report(meter.advance())
-    latents = _refined(model, wanted, aligned, meter, report)
-    report(meter.enter("decoding"))
-    with Mix(scratch, wanted.samples, report) as mix:
-        for stretch in decode_stream(model.vae.decoder, latents.float().transpose(1, 2)):
-            mix.add(stretch)
-            report(last := meter.advance())
-        mix.finish(lambda: report(last))
-    return aligned
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        wanted: Wanted,
+        tokenize: Callable[[str], list[int]],
+        scratch: Path,
+        report: Report,
+    ) -> None:
+        self._checkpoint, self._wanted = checkpoint, wanted
+        self._scratch, self._report = scratch, report
+        self.run_frames = checkpoint.run_frames(wanted.frames)
+        max_frames = checkpoint.config.max_frames
+        self._aligned = align(wanted.sheet.lines, self.run_frames, max_frames, tokenize)
+        self._latents: Tensor | None = None
+        self._decoded_frames = 0
+        self._mix: Mix | None = None
+        self._last = Progress("loading", 0, 1, 0.0)
 
+    def make(self, held: Held, rung: Rung) -> None:
+        """Write MIX_FILE and previews. Stages: "loading" (weights), "refining" (a step a
+        refinement), "decoding" (a step a stretch of audio). What the report raises ends the
+        work within a product's time.
+        """
+        meter = self._meter(rung)
+        self._tell(meter.enter("loading"))
+        if self._latents is None:
+            edit = self._edit(held, rung)
+            dit = held.network(self._checkpoint, rung, self._tick)
+            self._latents = self._refined(dit, edit, meter).float().cpu()
+        self._tell(meter.enter("decoding"))
+        vae = held.autoencoder(self._checkpoint, rung, self._tick)
+        if self._wanted.recording:
+            self._splice(self._wanted.recording, vae, rung, meter)
+        else:
+            self._decode(vae, rung, meter)
 
-def _refined(
-    model: Model, wanted: Wanted, aligned: Aligned, meter: ProgressMeter, report: Report
-) -> Tensor:
-    asked = Conditions(
-        torch.from_numpy(aligned.tokens)[None],
-        wanted.style,
-        torch.zeros(1, wanted.frames, LATENT_DIM),
-        torch.zeros(1),
-        torch.tensor([aligned.duration]),
-    )
-    last = meter.enter("refining")
-    report(last)
+    def close(self) -> None:
+        """Close files that a failure left open."""
+        if self._mix:
+            self._mix.close()
 
-    def step(done: int, _: Tensor) -> None:
-        nonlocal last
-        last = meter.advance(detail=f"step {done} of {wanted.course.points - 1}")
-        report(last)
+    def _meter(self, rung: Rung) -> ProgressMeter:
+        steps = self._wanted.course.points - 1
+        return ProgressMeter([
+            Stage("loading", 1, 0.01),
+            Stage("refining", steps, 1.0 - DECODING_SHARE),
+            Stage("decoding", len(list(self._stretches(rung))), DECODING_SHARE),
+        ])  # fmt: skip
 
-    return sample(
-        model.dit,
-        asked,
-        model.negative_style,
-        noise(wanted.frames, wanted.seed),
-        wanted.course,
-        on_step=step,
-        watch=lambda *_: report(last),
-    )
+    def _tell(self, progress: Progress) -> None:
+        self._last = progress
+        self._report(progress)
+
+    def _tick(self) -> None:
+        self._report(self._last)
+
+    def _edit(self, held: Held, rung: Rung) -> Edit | None:
+        recording = self._wanted.recording
+        if recording is None:
+            return None
+        encoder = held.autoencoder(self._checkpoint, rung, self._tick).encoder
+        parts = list(recording.parts)
+        if self.run_frames > recording.frames:  # what is beyond the end is cut off later
+            parts.append((recording.frames, self.run_frames))
+        return Edit(recording.latents(encoder, self._wanted.seed, self._tick), parts)
+
+    def _refined(self, dit: DiT, edit: Edit | None, meter: ProgressMeter) -> Tensor:
+        frames, device = self.run_frames, dit.device
+        asked = Conditions(
+            torch.from_numpy(self._aligned.tokens)[None].to(device),
+            self._wanted.style.to(device),
+            torch.zeros(1, frames, LATENT_DIM, device=device),
+            torch.zeros(1, device=device),
+            torch.tensor([self._aligned.duration], device=device),
+        )
+        course = self._wanted.course
+        self._tell(meter.enter("refining"))
+
+        def step(done: int, _: Tensor) -> None:
+            self._tell(meter.advance(detail=f"step {done} of {course.points - 1}"))
+
+        return sample(
+            dit,
+            asked,
+            torch.from_numpy(self._checkpoint.negative_style()).to(device),
+            noise(frames, self._wanted.seed),
+            course,
+            edit=edit,
+            on_step=step,
+            watch=lambda *_: self._tick(),
+        )
+
+    def _stretches(self, rung: Rung) -> Iterator[tuple[int, int]]:
+        """Yield what is still to be decoded, in latent frames."""
+        recording = self._wanted.recording
+        spans = recording.stretches() if recording else [(0, self._wanted.frames)]
+        for first, last in spans:
+            for start in range(max(first, self._decoded_frames), last, rung.stretch_frames):
+                yield start, min(last, start + rung.stretch_frames)
+
+    def _heard(
+        self, vae: Autoencoder, rung: Rung, meter: ProgressMeter
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Yield (first frame, audio [channels, samples]) of each stretch."""
+        if self._latents is None:
+            raise RuntimeError("latents are refined before they are decoded")
+        latents = self._latents.transpose(1, 2)
+        for start, end in self._stretches(rung):
+            yield start, decode(vae.decoder, latents.to(rung.device), start, end)[0].cpu()
+            self._tell(meter.advance())
+
+    def _decode(self, vae: Autoencoder, rung: Rung, meter: ProgressMeter) -> None:
+        cut = self.run_frames > self._wanted.frames
+        self._mix = self._mix or Mix(self._scratch, self._wanted.samples, self._report, fades=cut)
+        for start, audio in self._heard(vae, rung, meter):
+            self._mix.add(audio)
+            self._decoded_frames = start + audio.shape[1] // SAMPLES_PER_LATENT
+        self._mix.finish(self._tick)
+
+    def _splice(
+        self, recording: Recording, vae: Autoencoder, rung: Rung, meter: ProgressMeter
+    ) -> None:
+        heard = {start: audio.numpy() for start, audio in self._heard(vae, rung, meter)}
+        made = [
+            np.concatenate(
+                [audio for start, audio in sorted(heard.items()) if first <= start < last], axis=1
+            )
+            for first, last in recording.stretches()
+        ]
+        write_whole(self._scratch, recording.spliced(made), self._tick)

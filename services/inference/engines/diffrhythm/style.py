@@ -1,7 +1,7 @@
 """The style of a song: 512 numbers of unit length, from words, from music, or from a file.
 
 Words and music need an encoder, whose gigabytes are loaded only for a style that is not in the
-cache. None is here yet: MuQ-MuLan's own package asks for remote code.
+cache: `mulan` is one.
 """
 
 from __future__ import annotations

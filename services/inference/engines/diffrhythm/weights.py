@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from musicgen.errors import ModelUnusable
 from services.inference.engines.diffrhythm.config import DiTConfig, VaeConfig
 from services.inference.engines.diffrhythm.dit import DiT
+from services.inference.engines.diffrhythm.memory import is_shortage
 from services.inference.engines.diffrhythm.precision import FULL, Precision
 from services.inference.engines.diffrhythm.vae.oobleck import Autoencoder
 
@@ -49,7 +50,8 @@ def load_vae(path: Path, config: VaeConfig) -> Autoencoder:
 
 def read(path: Path) -> Tensors:
     """Return the tensors of a checkpoint by name. Large ones are mapped, not read. Raises
-    ModelUnusable for what is none, and for pickles that would run something."""
+    ModelUnusable for what is none, and for pickles that would run something; what says that
+    memory ran out passes."""
     try:
         if path.suffix == ".safetensors":
             with safetensors.safe_open(path, framework="pt") as file:
@@ -66,6 +68,8 @@ def read(path: Path) -> Tensors:
         ) from error
     except (OSError, RuntimeError, ValueError, KeyError, EOFError, zipfile.BadZipFile,
             safetensors.SafetensorError) as error:  # fmt: skip
+        if is_shortage(error):
+            raise
         raise ModelUnusable(f"{path.name} is no checkpoint that can be read.") from error
 
 

@@ -48,7 +48,8 @@ def pieces(
 
 
 def _keep(seen: dict[str, Tensor], name: str, piece: Tensor) -> None:
-    seen[name] = piece.clone()
+    if name:
+        seen[name] = piece.clone()
 
 
 def _parts(

@@ -7,7 +7,7 @@ those after it need, and the late blocks, where the work is, do hardly any of it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -85,9 +85,15 @@ def decode_stream(
 
 
 @torch.inference_mode()
-def encode(encoder: Encoder, audio: Tensor, stretch_frames: int = STRETCH_FRAMES) -> Tensor:
+def encode(
+    encoder: Encoder,
+    audio: Tensor,
+    stretch_frames: int = STRETCH_FRAMES,
+    tick: Callable[[], None] | None = None,
+) -> Tensor:
     """Return means and scales [1, 2 * LATENT_DIM, frames] of audio [1, channels, samples];
-    samples after the last whole latent are left out."""
+    samples after the last whole latent are left out. `tick` is called after each stretch, and
+    may end this by raising."""
     frames = audio.shape[-1] // SAMPLES_PER_LATENT
     parts = []
     for start in range(0, frames, stretch_frames):
@@ -95,6 +101,8 @@ def encode(encoder: Encoder, audio: Tensor, stretch_frames: int = STRETCH_FRAMES
         given = wanted.wider(ENCODER_REACH)
         part = audio[..., given.start * SAMPLES_PER_LATENT : given.end * SAMPLES_PER_LATENT]
         parts.append(wanted.cut(encoder(part), given.start))
+        if tick:
+            tick()
     return torch.cat(parts, dim=-1)
 
 

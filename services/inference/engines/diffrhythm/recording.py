@@ -1,0 +1,120 @@
+"""A piece of which parts are to be made anew: its audio, its latents, and the parts' seams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+import torch
+from torch import Tensor
+
+from musicgen.audio.codecs import AudioReader
+from musicgen.engine.base import TimeRange
+from musicgen.errors import InvalidAudio
+from services.inference.engines.diffrhythm.config import (
+    LATENT_DIM,
+    SAMPLE_RATE_HZ,
+    SAMPLES_PER_LATENT,
+)
+from services.inference.engines.diffrhythm.vae.oobleck import Encoder, drawn
+from services.inference.engines.diffrhythm.vae.streaming import encode
+
+ENCODING_PEAK = 10 ** (-6 / 20)
+"""-6 dBFS: how loud the model is used to hear what it goes on from."""
+
+SEAM_FRAMES = 2
+"""Latents (93 ms) to either side of a part, over which the old audio becomes the new one."""
+
+Audio = npt.NDArray[np.float32]
+"""[channels, samples]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A piece, stereo at the model's rate, and the parts [start, end) of it to make anew, in
+    latent frames."""
+
+    audio: Audio
+    parts: Sequence[tuple[int, int]]
+
+    @property
+    def samples(self) -> int:
+        """Its length."""
+        return int(self.audio.shape[1])
+
+    @property
+    def frames(self) -> int:
+        """Latents that hold it."""
+        return -(-self.samples // SAMPLES_PER_LATENT)
+
+    @property
+    def gain(self) -> float:
+        """What brings it to ENCODING_PEAK."""
+        return ENCODING_PEAK / max(1e-6, float(np.abs(self.audio).max(initial=0.0)))
+
+    def latents(self, encoder: Encoder, seed: int, tick: Callable[[], None]) -> Tensor:
+        """Return [1, frames, LATENT_DIM]; what `tick` raises ends it."""
+        device = next(encoder.parameters()).device
+        padded = np.pad(self.audio, ((0, 0), (0, self.frames * SAMPLES_PER_LATENT - self.samples)))
+        sound = torch.from_numpy(padded * np.float32(self.gain))[None]
+        statistics = encode(encoder, sound.to(device), tick=tick).cpu()
+        generator = torch.Generator("cpu").manual_seed(seed)
+        noise = torch.randn(1, LATENT_DIM, self.frames, generator=generator)
+        return drawn(statistics, noise).transpose(1, 2)
+
+    def stretches(self) -> Sequence[tuple[int, int]]:
+        """Return what has to be decoded, in latent frames: each part with its seams."""
+        return [
+            (max(0, start - SEAM_FRAMES), min(self.frames, end + SEAM_FRAMES))
+            for start, end in self.parts
+        ]
+
+    def spliced(self, made: Sequence[Audio]) -> Audio:
+        """Return the piece with the decoded `stretches()` in place of its own. Outside the
+        parts and their seams each sample is what it was; inside, the level is the piece's."""
+        whole = self.audio.copy()
+        loudest = max(0.944, float(np.abs(self.audio).max(initial=0.0)))
+        spans = zip(self.parts, self.stretches(), made, strict=True)
+        for (start, end), (first, last), stretch in spans:
+            low, high = (frame * SAMPLES_PER_LATENT for frame in (first, last))
+            high = min(high, self.samples)
+            new = stretch[:, : high - low] / np.float32(self.gain)
+            new *= min(1.0, loudest / max(1e-6, float(np.abs(new).max(initial=0.0))))
+            share = _rising(high - low, start * SAMPLES_PER_LATENT - low)
+            share *= _rising(high - low, high - end * SAMPLES_PER_LATENT)[::-1]
+            whole[:, low:high] += share * (new - whole[:, low:high])
+        return whole
+
+
+def read_recording(path: Path, parts: Sequence[TimeRange]) -> Recording:
+    """Read a piece. Raises InvalidAudio."""
+    with AudioReader(path) as reader:
+        rate_hz = reader.properties.sample_rate_hz
+        audio = reader.read(reader.properties.duration_frames).astype(np.float32, copy=False)
+    if rate_hz != SAMPLE_RATE_HZ:
+        audio = soxr.resample(audio, rate_hz, SAMPLE_RATE_HZ, quality="HQ").astype(np.float32)
+    if not audio.size or not np.isfinite(audio).all():
+        raise InvalidAudio("The piece holds samples that are no sound.")
+    stereo = np.repeat(audio, 2, axis=1) if audio.shape[1] == 1 else audio[:, :2]
+    piece = np.ascontiguousarray(stereo.T)
+    frames = -(-piece.shape[1] // SAMPLES_PER_LATENT)
+    return Recording(piece, [_in_frames(part, frames) for part in parts])
+
+
+def _in_frames(part: TimeRange, frames: int) -> tuple[int, int]:
+    a_second = SAMPLE_RATE_HZ / SAMPLES_PER_LATENT
+    end = frames if part.end_s is None else min(frames, round(part.end_s * a_second))
+    start = min(round(part.start_s * a_second), frames - 1)
+    return start, max(start + 1, end)
+
+
+def _rising(length: int, over: int) -> Audio:
+    """Return [length] that rises from 0 to 1 over so many samples, and is 1 then."""
+    share = np.ones(length, np.float32)
+    if over > 0:
+        share[:over] = np.linspace(0, 1, over, endpoint=False, dtype=np.float32)
+    return share
