@@ -4,7 +4,7 @@ Weights are random, which costs the same as trained ones. Each evaluation of the
 between two measurements of this machine's matrix products, of the shape that it mostly has;
 the share is what the FLOPs would take at that rate against what they took. The autoencoder is
 decoded in turn by ours and as it is written down. A song at the true size is 62 evaluations
-and its decoding: that is computed, not run, unless --song asks for it.
+and its decoding: that is computed here; `python -m bench.diffrhythm.song` makes songs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from services.inference.engines.diffrhythm.config import (
 )
 from services.inference.engines.diffrhythm.dit import Conditions, DiT
 from services.inference.engines.diffrhythm.precision import FULL, Precision
-from services.inference.engines.diffrhythm.sampler import Course, sample
 from services.inference.engines.diffrhythm.vae.oobleck import Decoder
 from services.inference.engines.diffrhythm.vae.streaming import decode_stream
 
@@ -50,45 +49,44 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--song", action="store_true", help="make one song of 95 s in whole")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     figures: dict[str, object] = {}
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu":
         print("No GPU: figures are of this processor.", flush=True)
-    for name, precision in precisions(device).items():
-        for key, value in network(device, precision, asked.repeats, song=asked.song).items():
+    for name, (precision, stored) in ways(device).items():
+        for key, value in network(device, precision, stored, asked.repeats).items():
             figures[f"{name}: {key}"] = value
-            print(f"{name:5} {key:34} {value}", flush=True)
+            print(f"{name:14} {key:34} {value}", flush=True)
     for key, value in autoencoder(asked.repeats).items():
         figures[f"autoencoder: {key}"] = value
-        print(f"vae   {key:34} {value}", flush=True)
+        print(f"vae            {key:34} {value}", flush=True)
     figures["peak memory, GB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(f"peak memory {figures['peak memory, GB']:.2f} GB")
     if asked.json:
         print(json.dumps(figures, indent=2))
 
 
-def precisions(device: torch.device) -> dict[str, Precision]:
-    """Return those that this device computes fast."""
-    found = {"fp32": FULL}
+def ways(device: torch.device) -> dict[str, tuple[Precision, torch.dtype]]:
+    """Return numbers to compute in that this device computes fast, and to store weights in: on
+    the upper rungs of the ladder the same, below in half precision."""
+    found = {"fp32": (FULL, torch.float32), "fp32 of fp16": (FULL, torch.float16)}
     if device.type == "cuda" or look_at_processor().half == "bf16":
-        found["bf16"] = Precision(torch.bfloat16, torch.float32)
+        half = torch.float16 if device.type == "cuda" else torch.bfloat16
+        found["half"] = (Precision(half, torch.float32), half)
     return found
 
 
 def network(
-    device: torch.device, precision: Precision, repeats: int, *, song: bool
+    device: torch.device, precision: Precision, stored: torch.dtype, repeats: int
 ) -> dict[str, object]:
-    """Return what an evaluation takes, and a song."""
+    """Return what an evaluation takes."""
     config = VARIANTS["v1.2-base"]
     with torch.device("meta"):
         dit = DiT(config)
     dit = dit.to_empty(device=device).requires_grad_(False)
-    # Products' weights are stored as published: in half precision.
     for parameter in dit.transformer_blocks.parameters():
-        stored = torch.float16 if precision == FULL else precision.compute
         parameter.data = parameter.data.to(stored)
     for name, parameter in dit.named_parameters():
         parameter.data.fill_(1) if "norm" in name else parameter.data.normal_(0, 0.02)
@@ -112,19 +110,13 @@ def network(
         rates.append(rate)
         shares.append(PUBLISHED_FLOP / rate / wall_s)
     evaluation_s = statistics.median(walls)
-    figures: dict[str, object] = {
+    return {
         "one evaluation, s": round(evaluation_s, 2),
         "matrix products, TFLOP/s": round(statistics.median(rates) / 1e12, 3),
         "share of that rate (goal 0.9)": round(statistics.median(shares), 3),
         "conditions, once a branch, s": round(branch_s, 2),
         "a song's evaluations, min (computed)": round(EVALUATIONS * evaluation_s / 60, 1),
     }
-    if song:
-        style = torch.randn(1, STYLE_DIM, device=device)
-        figures["a song's refining, s"] = round(
-            taken(lambda: sample(dit, asked, style, x, Course()), device), 1
-        )
-    return figures
 
 
 def autoencoder(repeats: int) -> dict[str, object]:

@@ -1,6 +1,7 @@
 import { type Client, createClient, type Transport } from '@connectrpc/connect';
 import { createContext, type ReactNode, useContext } from 'react';
 import { InferenceService } from '@/gen/musicgen/api/inference/v1/inference_service_pb';
+import { ModelService } from '@/gen/musicgen/api/inference/v1/model_service_pb';
 import { JobService } from '@/gen/musicgen/api/jobs/v1/job_service_pb';
 import { LibraryService } from '@/gen/musicgen/api/library/v1/library_service_pb';
 
@@ -9,6 +10,7 @@ export interface Clients {
   readonly jobs: Client<typeof JobService>;
   readonly library: Client<typeof LibraryService>;
   readonly inference: Client<typeof InferenceService>;
+  readonly models: Client<typeof ModelService>;
 }
 
 export function createClients(transport: Transport): Clients {
@@ -16,6 +18,7 @@ export function createClients(transport: Transport): Clients {
     jobs: createClient(JobService, transport),
     library: createClient(LibraryService, transport),
     inference: createClient(InferenceService, transport),
+    models: createClient(ModelService, transport),
   };
 }
 

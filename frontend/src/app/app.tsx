@@ -1,5 +1,7 @@
-import { useMemo } from 'react';
+import { useMemo, useState } from 'react';
+import { useEngines } from '@/calls/use-engines';
 import { CreateForm } from '@/features/create/create-form';
+import type { CreateSlots } from '@/features/create/slots';
 import type { JobSlots } from '@/features/jobs/job-card';
 import { JobList } from '@/features/jobs/job-list';
 import { LibraryList } from '@/features/library/library-list';
@@ -9,10 +11,13 @@ import {
   type TrackSlots,
   TrackTitle,
 } from '@/features/library/track-card';
+import { TrackPicker } from '@/features/library/track-picker';
 import { durationOf } from '@/features/library/track-words';
 import { LoopPanel } from '@/features/loops/loop-panel';
 import { SeamFacts } from '@/features/loops/seam-facts';
 import type { LoopSlots } from '@/features/loops/slots';
+import { EnginesButton } from '@/features/models/engines-button';
+import { EnginesDialog } from '@/features/models/engines-dialog';
 import { PlanPanel, type PlanSlots } from '@/features/plan/plan-panel';
 import { readRecipe } from '@/features/plan/recipe';
 import { VariationForm } from '@/features/plan/variation-form';
@@ -24,8 +29,12 @@ import { Player } from '@/features/player/player';
 import { PreviewPlayer } from '@/features/player/preview-player';
 import { wholeTape } from '@/features/player/tape';
 import { TapeNeedle } from '@/features/player/tape-needle';
+import { RegeneratePanel } from '@/features/regenerate/regenerate-panel';
+import type { RegenerateSlots } from '@/features/regenerate/slots';
+import { readSong } from '@/features/regenerate/song';
+import type { Engine } from '@/gen/musicgen/api/inference/v1/inference_service_pb';
 import type { Track } from '@/gen/musicgen/api/library/v1/track_pb';
-import { LoopIcon, PlanIcon, VariationIcon } from '@/ui/icons';
+import { LoopIcon, PlanIcon, RegenerateIcon, VariationIcon } from '@/ui/icons';
 import { Layout } from './layout';
 import { Providers } from './providers';
 import type { Studio } from './studio';
@@ -42,12 +51,28 @@ export function App(props: { studio: Studio }) {
 /** Puts the features together; they don't know of each other. */
 function StudioPage() {
   const deck = useDeck();
-  const [jobSlots, trackSlots] = useMemo(() => compose(deck), [deck]);
+  const { engines } = useEngines();
+  const [jobSlots, trackSlots] = useMemo(() => compose(deck, engines), [deck, engines]);
+  /** The engine that the panel of engines is open for, "" for none of them; null: it is closed. */
+  const [opened, setOpened] = useState<string | null>(null);
+  const createSlots = useMemo<CreateSlots>(
+    () => ({
+      openEngines: setOpened,
+      trackPicker: (trackId, onChoose) => <TrackPicker trackId={trackId} onChoose={onChoose} />,
+    }),
+    [],
+  );
   return (
-    <Layout make={<CreateForm onAccepted={showBench} />}>
-      <JobList slots={jobSlots} />
-      <LibraryList slots={trackSlots} />
-    </Layout>
+    <>
+      <Layout
+        tools={<EnginesButton onOpen={() => setOpened('')} />}
+        make={<CreateForm slots={createSlots} onAccepted={showBench} />}
+      >
+        <JobList slots={jobSlots} />
+        <LibraryList slots={trackSlots} />
+      </Layout>
+      {opened !== null && <EnginesDialog engine={opened} onClose={() => setOpened(null)} />}
+    </>
   );
 }
 
@@ -57,10 +82,12 @@ function showBench(): void {
   document.getElementById('bench')?.scrollIntoView({ behavior: 'smooth' });
 }
 
-function compose(deck: Deck): [JobSlots, TrackSlots] {
+function compose(deck: Deck, engines: readonly Engine[]): [JobSlots, TrackSlots] {
+  const playFrom = (track: Track, seconds: number) =>
+    deck.play(tapeOfTrack(track, durationOf(track)), seconds);
   const plans: PlanSlots = {
     needle: (track, seconds) => <TapeNeedle tapeId={track.trackId} seconds={seconds} />,
-    playFrom: (track, seconds) => deck.play(tapeOfTrack(track, durationOf(track)), seconds),
+    playFrom,
     showJob,
   };
   const loops: LoopSlots = {
@@ -69,13 +96,25 @@ function compose(deck: Deck): [JobSlots, TrackSlots] {
       <PlayButton tape={wholeTape({ ...clip, tapeId: clipId, artist: '' })} testId="seam-play" />
     ),
   };
+  const regenerate: RegenerateSlots = {
+    picture: (track, from, to, onMark) => (
+      <CycleWave peaksUrl={track.peaksPath} from={from} to={to} onMark={onMark} />
+    ),
+    positionSeconds: (track) =>
+      deck.state.tapeId === track.trackId ? deck.state.positionSeconds : undefined,
+    playFrom,
+  };
   const tracks: TrackSlots = {
     player: (track, seconds) => (
       <Player tape={tapeOfTrack(track, seconds)} peaksUrl={track.peaksPath} />
     ),
     playButton: (track, seconds) => <PlayButton tape={tapeOfTrack(track, seconds)} />,
     facts: (track) => <SeamFacts track={track} />,
-    panels: (track) => [...planPanels(track, plans), loopPanel(track, loops)],
+    panels: (track) => [
+      ...planPanels(track, plans),
+      ...regeneratePanels(track, engines, regenerate),
+      loopPanel(track, loops),
+    ],
     onGone: (trackId) => deck.eject(trackId),
   };
   const jobs: JobSlots = {
@@ -120,6 +159,34 @@ function planPanels(track: Track, slots: PlanSlots): TrackPanel[] {
     });
   }
   return panels;
+}
+
+/** What a track offers if the engine that made it can make parts of it anew. */
+function regeneratePanels(
+  track: Track,
+  engines: readonly Engine[],
+  slots: RegenerateSlots,
+): TrackPanel[] {
+  const song = readSong(track);
+  const engine = engines.find(({ manifest }) => manifest?.name === song?.engine)?.manifest;
+  if (song === null || engine?.supportsEdit !== true) return [];
+  return [
+    {
+      name: 'regenerate',
+      label: 'Regenerate a part',
+      icon: <RegenerateIcon />,
+      body: (close) => (
+        <RegeneratePanel
+          track={track}
+          song={song}
+          engine={engine}
+          lengthSeconds={durationOf(track)}
+          slots={slots}
+          onDone={close}
+        />
+      ),
+    },
+  ];
 }
 
 function loopPanel(track: Track, slots: LoopSlots): TrackPanel {

@@ -24,7 +24,8 @@ export function ConnectionBadge() {
       className="plate flex items-center gap-2 text-muted"
     >
       <span aria-hidden="true" className={`size-2 rounded-full ${LAMPS[connection]}`} />
-      {WORDS[connection]}
+      {/* On a phone the green lamp is enough; that something is wrong is said. */}
+      <span className={connection === 'live' ? 'max-sm:sr-only' : ''}>{WORDS[connection]}</span>
     </p>
   );
 }

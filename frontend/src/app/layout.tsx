@@ -3,16 +3,17 @@ import { ConnectionBadge } from './connection-badge';
 import { ThemeToggle } from './theme-toggle';
 
 /** Header and two columns; one column where there is no room for two. */
-export function Layout(props: { make: ReactNode; children: ReactNode }) {
+export function Layout(props: { tools: ReactNode; make: ReactNode; children: ReactNode }) {
   return (
     <div className="mx-auto max-w-[76rem] px-4 pb-16 sm:px-6">
       <header className="flex items-center justify-between gap-4 py-4 sm:py-5">
-        <h1 className="wide flex items-center gap-2.5 text-lg font-bold">
+        <h1 className="wide flex items-center gap-2.5 text-lg font-bold whitespace-nowrap max-sm:gap-2 max-sm:text-base">
           <img src="/favicon.svg" alt="" width="26" height="26" />
           MusicGen Local
         </h1>
-        <div className="flex items-center gap-3">
+        <div className="flex items-center gap-2 sm:gap-3">
           <ConnectionBadge />
+          {props.tools}
           <ThemeToggle />
         </div>
       </header>

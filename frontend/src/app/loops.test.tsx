@@ -10,7 +10,7 @@ import { LoopCandidate_Kind, LoopSpec_Ending } from '@/gen/musicgen/api/looper/v
 import { FakeAudio } from '@/testing/fake-audio';
 import { studioError } from '@/testing/memory-errors';
 import { createMemoryStudio, type MemoryStudio } from '@/testing/memory-studio';
-import { closePages, happen, openPage } from '@/testing/open-page';
+import { closePages, happen, openPage, servePeaks } from '@/testing/open-page';
 import { sampleLoopRecipe, sampleLoops } from '@/testing/sample-loops';
 
 let memory: MemoryStudio;
@@ -50,10 +50,7 @@ function giveOwnPoints() {
 beforeEach(() => {
   memory = createMemoryStudio();
   memory.library.add({ trackId: 't1', title: 'Rainy Night' });
-  vi.stubGlobal(
-    'fetch',
-    vi.fn(async () => new Response('{"frames_per_peak":100,"peaks":[[-0.5,0.5],[-1,1]]}')),
-  );
+  servePeaks();
 });
 
 afterEach(() => {

@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import { ClientsProvider } from '@/api/clients';
+import { ListingsProvider } from '@/calls/listings';
 import { DownloadsProvider } from '@/features/library/download-context';
 import { TracksProvider } from '@/features/library/track-context';
 import { DraftsProvider } from '@/features/plan/drafts-context';
@@ -13,13 +14,15 @@ export function Providers(props: { studio: Studio; children: ReactNode }) {
   return (
     <ClientsProvider clients={studio.clients}>
       <JobsProvider store={studio.jobs}>
-        <TracksProvider store={studio.tracks}>
-          <DownloadsProvider downloads={studio.downloads}>
-            <DraftsProvider drafts={studio.drafts}>
-              <DeckProvider deck={studio.deck}>{props.children}</DeckProvider>
-            </DraftsProvider>
-          </DownloadsProvider>
-        </TracksProvider>
+        <ListingsProvider listings={studio.listings}>
+          <TracksProvider store={studio.tracks}>
+            <DownloadsProvider downloads={studio.downloads}>
+              <DraftsProvider drafts={studio.drafts}>
+                <DeckProvider deck={studio.deck}>{props.children}</DeckProvider>
+              </DraftsProvider>
+            </DownloadsProvider>
+          </TracksProvider>
+        </ListingsProvider>
       </JobsProvider>
     </ClientsProvider>
   );

@@ -1,5 +1,6 @@
 import type { Transport } from '@connectrpc/connect';
 import { type Clients, createClients } from '@/api/clients';
+import { createListings, type Listings } from '@/calls/listings';
 import { Downloads, type SaveFile } from '@/features/library/downloads';
 import { TrackStore } from '@/features/library/track-store';
 import { PlanDrafts } from '@/features/plan/drafts';
@@ -8,6 +9,7 @@ import { JobsStore } from '@/watch/jobs-store';
 import { TabHub } from '@/watch/tab-hub';
 import type { Tabs } from '@/watch/tabs';
 import type { OpenWatch } from '@/watch/watch-client';
+import { keepCurrent } from './keep-current';
 import { listenAlong } from './listen-along';
 
 /** Everything of the page that lives outside React. */
@@ -19,6 +21,7 @@ export interface Studio {
   readonly downloads: Downloads;
   readonly drafts: PlanDrafts;
   readonly deck: Deck;
+  readonly listings: Listings;
 }
 
 export interface Outside {
@@ -38,6 +41,8 @@ export function createStudio(outside: Outside): Studio {
   const tracks = new TrackStore(clients.library);
   const deck = new Deck(outside.audio, outside.spareAudio);
   listenAlong(jobs, tracks, deck);
+  const listings = createListings(clients);
+  keepCurrent(jobs, listings);
   const drafts = new PlanDrafts();
   tracks.subscribe(() => drafts.dropGone((trackId) => tracks.entry(trackId).state === 'missing'));
   return {
@@ -48,6 +53,7 @@ export function createStudio(outside: Outside): Studio {
     downloads: new Downloads(jobs, outside.saveFile),
     drafts,
     deck,
+    listings,
   };
 }
 

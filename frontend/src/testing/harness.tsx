@@ -4,19 +4,25 @@ import { createRoot } from 'react-dom/client';
 import { App } from '@/app/app';
 import { createStudio, watchWhileShown } from '@/app/studio';
 import { applyKeptTheme } from '@/app/theme';
+import { LyricsFinding_Severity } from '@/gen/musicgen/api/engine/v1/engine_pb';
 import { ErrorReason } from '@/gen/musicgen/api/errors/v1/error_reason_pb';
+import { Engine_State } from '@/gen/musicgen/api/inference/v1/inference_service_pb';
 import { type Job, JobSpecSchema } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import { browserTabs, lonelyTab } from '@/watch/tabs';
 import { createMemoryStudio, type MemoryStudio } from './memory-studio';
 import { sampleAudio } from './sample-audio';
 import { sampleLoopRecipe, sampleLoops } from './sample-loops';
+import { sampleModels } from './sample-models';
 import { sampleRecipe } from './sample-recipe';
+import { READY_ENVIRONMENT, sampleSinger, sampleSongRecipe } from './sample-singer';
+import { workOnEngines } from './work-on-engines';
 
 /**
  * The page on a studio in memory: `npm run dev`, then /harness.html. It is no input of
  * the build, so nothing of it is in the product.
  * ?tabs=real joins the other tabs of this page in one watch.
- * ?scene=empty starts with nothing; ?scene=frozen leaves the work where it is.
+ * ?scene=empty starts with nothing; ?scene=frozen leaves the work where it is;
+ * ?scene=ready has the singing engine set up, with a model.
  */
 const query = new URLSearchParams(location.search);
 const scene = query.get('scene') ?? 'busy';
@@ -26,6 +32,7 @@ memory.jobs.onAccepted = (job) => {
   if (scene !== 'frozen') void work(memory, job);
 };
 if (scene !== 'empty') furnish(memory);
+if (scene === 'ready') equip(memory);
 
 const root = document.getElementById('root');
 const audio = document.createElement('audio');
@@ -49,7 +56,35 @@ function submit(to: MemoryStudio, prompt: string, durationSeconds: number): stri
   return to.jobs.jobs[before]?.jobId ?? '';
 }
 
+/** An engine that is up, a model, and words that it has something to say of. */
+function equip(to: MemoryStudio): void {
+  to.engines.put({ ...sampleSinger(READY_ENVIRONMENT), state: Engine_State.READY });
+  to.models.install('diffrhythm-1.2-base');
+}
+
 function furnish(to: MemoryStudio): void {
+  to.engines.put(sampleSinger());
+  to.models.models = sampleModels();
+  to.engines.checked = {
+    findings: [
+      {
+        line: 2,
+        severity: LyricsFinding_Severity.WARNING,
+        code: 'runs_into_next',
+        message: 'The line is too long for its 2.1 s: words may be rushed.',
+        remedy: 'Give it more time, or shorten it.',
+      },
+      {
+        line: 3,
+        severity: LyricsFinding_Severity.ERROR,
+        code: 'unknown_language',
+        message: '“Привет” is neither English nor Chinese: it isn’t sung.',
+        remedy: 'Write it in Latin letters.',
+      },
+    ],
+    timedLyrics: '[00:10.00]Rain on the window\n[00:14.50]All through the night\n',
+  };
+
   const accept = to.jobs.onAccepted;
   to.jobs.onAccepted = () => {};
   addTrack(to, 't1', 'Slow Harbour Lights (loop 1 h)', 3_600, {
@@ -60,6 +95,7 @@ function furnish(to: MemoryStudio): void {
     recipe: sampleLoopRecipe(),
   });
   addTrack(to, 't2', 'Paper Lanterns', 184, { musicalKey: 'D major', tempoBpm: 96 });
+  addTrack(to, 't6', 'Rain on the window', 95, { recipe: sampleSongRecipe() });
   addTrack(to, 't3', 'Late Tram Home', 61, { musicalKey: 'A minor', tempoBpm: 104 });
   const done = submit(to, 'Warm lofi hip hop, 82 bpm, rainy night', 90);
   addTrack(to, 't4', 'Rainy Night Window', 90, {
@@ -104,6 +140,11 @@ function furnish(to: MemoryStudio): void {
 }
 
 async function work(on: MemoryStudio, job: Job): Promise<void> {
+  const kind = job.spec?.kind.case;
+  if (kind === 'setupEngine' || kind === 'installModel' || kind === 'verifyModel') {
+    await workOnEngines(on, job);
+    return;
+  }
   const short = job.spec?.kind.case === 'export' || job.spec?.kind.case === 'findLoops';
   const steps = short ? 4 : 24;
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -106,6 +106,11 @@ export class MemoryJobs {
     });
   }
 
+  /** Its worker has stopped, as asked. */
+  cancelled(jobId: string): void {
+    this.#change(jobId, { state: Job_State.CANCELLED, previews: [], endTime: timestampNow() });
+  }
+
   /** The attempt came to nothing; the next one is awaited. */
   requeue(jobId: string, error: MessageInitShape<typeof ErrorSchema>): void {
     const { progress: _old, ...job } = this.job(jobId);

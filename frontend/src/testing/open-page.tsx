@@ -1,5 +1,6 @@
 import { act, render, screen, waitFor } from '@testing-library/react';
-import { expect } from 'vitest';
+import userEvent from '@testing-library/user-event';
+import { expect, vi } from 'vitest';
 import { App } from '@/app/app';
 import { createStudio, type Outside, watchWhileShown } from '@/app/studio';
 import type { MemoryStudio } from './memory-studio';
@@ -39,4 +40,25 @@ export async function happen(change: () => void): Promise<void> {
     change();
     await new Promise((resolve) => setTimeout(resolve, 0));
   });
+}
+
+/** Lets every waveform be the same short one. */
+export function servePeaks(): void {
+  const peaks = '{"frames_per_peak":100,"peaks":[[-0.5,0.5],[-1,1]]}';
+  vi.stubGlobal(
+    'fetch',
+    vi.fn(async () => new Response(peaks)),
+  );
+}
+
+/** Asks for a track by the form; returns its job. */
+export async function makeTrack(memory: MemoryStudio, prompt: string, seed = ''): Promise<string> {
+  const user = userEvent.setup();
+  await user.clear(screen.getByTestId('prompt'));
+  await user.type(screen.getByTestId('prompt'), prompt);
+  if (seed !== '') await user.type(screen.getByTestId('seed'), seed);
+  const before = memory.jobs.jobs.length;
+  await user.click(screen.getByTestId('make'));
+  await waitFor(() => expect(memory.jobs.jobs).toHaveLength(before + 1));
+  return memory.jobs.jobs.at(-1)?.jobId ?? '';
 }

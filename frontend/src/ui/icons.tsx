@@ -85,3 +85,17 @@ export const VariationIcon = () => (
     <path d="M3 10h3.4c4.2 0 3.6-5.5 7.6-5.5h2.8m0 0-2.4-2.4m2.4 2.4-2.4 2.4M9.2 13c.9 1.5 2 2.5 4.8 2.5h2.8m0 0-2.4-2.4m2.4 2.4-2.4 2.4" />
   </Icon>
 );
+
+export const EngineIcon = () => (
+  <Icon size={16}>
+    <path d="M6 6h8v8H6zM8 3v3M12 3v3M8 14v3M12 14v3M3 8h3M3 12h3M14 8h3M14 12h3" />
+  </Icon>
+);
+
+export const RegenerateIcon = () => (
+  <Icon size={15}>
+    <path d="M3 13.5V9M6 15V7M14 15V7M17 13.5V9" />
+    <path d="M9 4.5 10 2l1 2.5L13.5 5.5 11 6.5 10 9 9 6.5 6.5 5.5z" strokeWidth="1.4" />
+    <path d="M10 12v4" />
+  </Icon>
+);

@@ -7,6 +7,20 @@ export function clock(seconds: number): string {
   return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')}:${s}`;
 }
 
+/** A place in audio to the millisecond: "1:02.345". */
+export function exactClock(seconds: number): string {
+  const ms = Math.max(0, Math.round(seconds * 1000));
+  const rest = String(ms % 1000).padStart(3, '0');
+  return `${Math.floor(ms / 60_000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, '0')}.${rest}`;
+}
+
+/** Reads such a place: "1:02.345" or "62.345"; NaN for what is none. */
+export function readClock(text: string): number {
+  const typed = text.trim().replace(',', '.');
+  const time = /^(?:(\d{1,4}):(?=\d\d(?:\.|$)))?(\d{1,6}(?:\.\d{1,6})?)$/.exec(typed);
+  return time === null ? Number.NaN : Number(time[1] ?? 0) * 60 + Number(time[2]);
+}
+
 /** A length in words: "30 s", "1 min 30 s", "10 h". */
 export function lengthWords(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));

@@ -1,18 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import type { ApiError } from '@/api/errors';
 import type { GenerateSpec } from '@/gen/musicgen/api/inference/v1/inference_service_pb';
-import { buildSpec, lengthSeconds } from './build-spec';
+import { buildSpecs, lengthSeconds } from './build-spec';
 import { EMPTY_DRAFT, keepDraft, loadDraft } from './draft';
 import { readOptions } from './options-schema';
 
 function specOf(part: Partial<typeof EMPTY_DRAFT>): GenerateSpec {
-  const built = buildSpec({ ...EMPTY_DRAFT, ...part });
-  if (!('spec' in built) || built.spec.kind.case !== 'generate') throw new Error('no spec');
-  return built.spec.kind.value;
+  const built = buildSpecs({ ...EMPTY_DRAFT, ...part });
+  const kind = 'specs' in built ? built.specs[0]?.kind : undefined;
+  if (kind?.case !== 'generate') throw new Error('no spec');
+  return kind.value;
 }
 
 function errorOf(part: Partial<typeof EMPTY_DRAFT>): ApiError {
-  const built = buildSpec({ ...EMPTY_DRAFT, ...part });
+  const built = buildSpecs({ ...EMPTY_DRAFT, ...part });
   if (!('error' in built)) throw new Error('no error');
   return built.error;
 }

@@ -10,10 +10,15 @@ export interface Draft {
   readonly engine: string;
   /** The engine's own options that were set; the others are left to the engine. */
   readonly options: Readonly<Record<string, OptionValue>>;
+  /** What the style is taken from, where an engine takes it from music too. */
+  readonly styleFrom: StyleFrom;
+  /** The track whose style is meant; empty: none was chosen. */
+  readonly styleTrackId: string;
 }
 
 export type OptionValue = string | number | boolean | readonly string[];
 export type LengthUnit = 's' | 'min';
+export type StyleFrom = 'prompt' | 'track';
 
 export const EMPTY_DRAFT: Draft = {
   prompt: '',
@@ -23,6 +28,8 @@ export const EMPTY_DRAFT: Draft = {
   seed: '',
   engine: '',
   options: {},
+  styleFrom: 'prompt',
+  styleTrackId: '',
 };
 
 const KEY = 'musicgen.draft';

@@ -10,12 +10,8 @@ export function EngineOptions(props: {
   options: readonly EngineOption[];
   values: Options;
   error: ApiError | null;
-  onChange: (values: Options, name: string) => void;
+  onChange: (name: string, value: OptionValue | undefined) => void;
 }) {
-  const set = (name: string, value: OptionValue | undefined) => {
-    const { [name]: _old, ...others } = props.values;
-    props.onChange(value === undefined ? others : { ...others, [name]: value }, name);
-  };
   return (
     <div className="grid gap-4">
       {props.options.map((option) => {
@@ -28,7 +24,7 @@ export function EngineOptions(props: {
               option={option}
               error={error}
               value={props.values[option.name]}
-              onChange={(value) => set(option.name, value)}
+              onChange={(value) => props.onChange(option.name, value)}
             />
           );
         }
@@ -39,7 +35,7 @@ export function EngineOptions(props: {
               id={id}
               error={error}
               value={props.values[option.name]}
-              onChange={(value) => set(option.name, value)}
+              onChange={(value) => props.onChange(option.name, value)}
             />
             {option.hint !== '' && <p className="text-sm text-muted">{option.hint}</p>}
           </Field>

@@ -6,7 +6,7 @@ import { newRequestId } from '@/api/request-id';
 import { JobSpecSchema } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import { useJobsStore } from '@/watch/react';
 import { useCallError } from '@/watch/use-call-error';
-import { buildSpec } from './build-spec';
+import { buildSpecs } from './build-spec';
 import type { Draft } from './draft';
 
 export interface Submission {
@@ -16,39 +16,44 @@ export interface Submission {
   readonly refusals: number;
   /** A field is being corrected: what was said of it goes. */
   readonly touched: (field: string) => void;
-  readonly submit: (draft: Draft) => Promise<void>;
+  readonly submit: (draft: Draft, versions: number) => Promise<void>;
 }
 
-/** Sends a draft. The same draft sent again after a failure has the same request id. */
+/**
+ * Sends a draft, once for each version. The same draft sent again after a failure has the same
+ * request ids: what was accepted before the failure is not made twice.
+ */
 export function useSubmit(onAccepted?: () => void): Submission {
   const { jobs } = useClients();
   const store = useJobsStore();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useCallError();
   const [refusals, setRefusals] = useState(0);
-  const unanswered = useRef<{ spec: string; requestId: string } | null>(null);
+  const unanswered = useRef<{ said: string; requestIds: readonly string[] } | null>(null);
 
   const refuse = (reason: ApiError) => {
     setError(reason);
     setRefusals((count) => count + 1);
   };
-  const submit = async (draft: Draft) => {
+  const submit = async (draft: Draft, versions: number) => {
     if (busy) return;
-    const built = buildSpec(draft);
+    const built = buildSpecs(draft, versions);
     if ('error' in built) {
       refuse(built.error);
       return;
     }
-    const said = toJsonString(JobSpecSchema, built.spec);
-    if (unanswered.current?.spec !== said) {
-      unanswered.current = { spec: said, requestId: newRequestId() };
+    const said = built.specs.map((spec) => toJsonString(JobSpecSchema, spec)).join('\n');
+    if (unanswered.current?.said !== said) {
+      unanswered.current = { said, requestIds: built.specs.map(() => newRequestId()) };
     }
     setBusy(true);
     try {
-      const { requestId } = unanswered.current;
-      const answer = await jobs.createJob({ spec: built.spec, requestId });
+      const { requestIds } = unanswered.current;
+      for (const [index, spec] of built.specs.entries()) {
+        const answer = await jobs.createJob({ spec, requestId: requestIds[index] ?? '' });
+        store.merge(answer.job);
+      }
       unanswered.current = null;
-      store.merge(answer.job);
       setError(null);
       onAccepted?.();
     } catch (thrown) {

@@ -1,7 +1,8 @@
 import { useEffect, useRef, useState } from 'react';
 import type { Job } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import { isEnded } from '@/watch/job-state';
-import { fractionOf, stateWord } from './job-words';
+import { fractionOf } from '@/watch/progress-words';
+import { stateWord } from './job-words';
 
 const HEARD = ' heard';
 

@@ -1,13 +1,14 @@
 import { memo, type ReactNode } from 'react';
 import { readJobError } from '@/api/errors';
+import { type JobActions, useJobActions } from '@/calls/use-job-actions';
 import { type Job, Job_State } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import { Button } from '@/ui/button';
 import { ErrorNote } from '@/ui/error-note';
 import { takeLostFocus } from '@/ui/focus';
 import { ProgressDial } from '@/ui/progress-dial';
 import { isEnded } from '@/watch/job-state';
-import { askedWords, etaWords, fractionOf, setbackWords, stageWords, stateWord } from './job-words';
-import { type JobActions, useJobActions } from './use-job-action';
+import { etaWords, fractionOf, setbackWords, stageWords } from '@/watch/progress-words';
+import { askedWords, stateWord } from './job-words';
 
 /** What other features put into a card; the app passes them in. */
 export interface JobSlots {

@@ -1,7 +1,7 @@
 import { useEffect } from 'react';
 import { type Job, Job_State } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import { isEnded } from '@/watch/job-state';
-import { fractionOf } from './job-words';
+import { fractionOf } from '@/watch/progress-words';
 
 const PLAIN = 'MusicGen Local';
 

@@ -22,7 +22,7 @@ function ParentLine(props: { track: Track }) {
         <button
           type="button"
           dir="auto"
-          className="rounded text-ink underline decoration-edge underline-offset-3 hover:decoration-ink"
+          className="rounded text-left text-ink underline decoration-edge underline-offset-3 hover:decoration-ink"
           onClick={() => showTrack(track.parentTrackId)}
         >
           {parent.track.title}

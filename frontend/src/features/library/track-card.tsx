@@ -3,12 +3,13 @@ import { useClients } from '@/api/clients';
 import { readError } from '@/api/errors';
 import type { Track } from '@/gen/musicgen/api/library/v1/track_pb';
 import { Button } from '@/ui/button';
+import { ConfirmButton } from '@/ui/confirm-button';
 import { ErrorNote } from '@/ui/error-note';
-import { takeLostFocus } from '@/ui/focus';
 import { TagIcon } from '@/ui/icons';
 import { useCallError } from '@/watch/use-call-error';
 import { DownloadButtons } from './download-buttons';
 import { Lineage } from './lineage';
+import { MadeFacts } from './made-facts';
 import { TagForm } from './tag-form';
 import { useTrack, useTrackStore } from './track-context';
 import { creditWords, durationOf, factWords } from './track-words';
@@ -80,6 +81,7 @@ export function TrackCard(props: { track: Track; slots: TrackSlots; headless?: b
     >
       {props.headless !== true && <TrackHead track={track} />}
       <Lineage track={track} />
+      <MadeFacts track={track} />
       {slots.facts(track)}
       {slots.player(track, durationOf(track))}
       <div className="flex flex-wrap items-center gap-x-5 gap-y-2">
@@ -155,13 +157,10 @@ export function TagList(props: { tags: readonly string[] }) {
   );
 }
 
-/** Two clicks, so that no track goes by a slip. */
 function TrashButton(props: { track: Track; onGone: (trackId: string) => void }) {
   const { trackId } = props.track;
   const { library } = useClients();
   const store = useTrackStore();
-  const [sure, setSure] = useState(false);
-  const [asked, setAsked] = useState(false);
   const [error, setError] = useCallError();
   const trash = async () => {
     try {
@@ -182,30 +181,7 @@ function TrashButton(props: { track: Track; onGone: (trackId: string) => void })
       </ErrorNote>
     );
   }
-  if (!sure) {
-    return (
-      <Button
-        ref={asked ? takeLostFocus : undefined}
-        look="quiet"
-        data-testid="trash"
-        onClick={() => {
-          setSure(true);
-          setAsked(true);
-        }}
-      >
-        Trash
-      </Button>
-    );
-  }
-  // "Keep" comes up where "Trash" was: a double click, or Enter twice, loses nothing.
   return (
-    <>
-      <Button key="keep" ref={takeLostFocus} look="quiet" onClick={() => setSure(false)}>
-        Keep
-      </Button>
-      <Button data-testid="trash-sure" className="text-bad" onClick={() => void trash()}>
-        Move to trash
-      </Button>
-    </>
+    <ConfirmButton testId="trash" label="Trash" sure="Move to trash" onSure={() => void trash()} />
   );
 }

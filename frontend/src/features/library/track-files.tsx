@@ -1,7 +1,7 @@
 import { useId, useState } from 'react';
 import type { Track, TrackFile } from '@/gen/musicgen/api/library/v1/track_pb';
 import { Button, buttonClass } from '@/ui/button';
-import { sizeWords } from './track-words';
+import { sizeWords } from '@/ui/size';
 
 const MIDI = 'audio/midi';
 

@@ -33,13 +33,6 @@ export function isGenerated(track: Track): boolean {
   return typeof track.recipe?.engine === 'string';
 }
 
-/** A size as people say it: "3.2 MB". */
-export function sizeWords(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`;
-  if (bytes < 1e6) return `${Math.round(bytes / 1000)} kB`;
-  return `${(bytes / 1e6).toFixed(1)} MB`;
-}
-
 function seedOf(track: Track): number | undefined {
   const { recipe } = track;
   const parameters = recipe?.parameters;

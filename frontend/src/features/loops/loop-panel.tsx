@@ -4,6 +4,7 @@ import { useCreateJob } from '@/calls/use-create-job';
 import type { Track } from '@/gen/musicgen/api/library/v1/track_pb';
 import { Button } from '@/ui/button';
 import { ErrorNote } from '@/ui/error-note';
+import { exactClock } from '@/ui/time';
 import { buildSpec, chosenCycle } from './build-spec';
 import { CycleChoices } from './cycle-choices';
 import { type Cycle, firstDraft, type LoopDraft } from './draft';
@@ -12,7 +13,6 @@ import { FinishFields } from './finish-fields';
 import { secondsOf } from './loop-words';
 import { SearchPart } from './search-part';
 import type { LoopSlots } from './slots';
-import { exactClock } from './times';
 import { useSearch } from './use-search';
 
 /** Loops a track: which part of it, how long, and how it ends. */

@@ -1,7 +1,6 @@
 import { type LoopCandidate, LoopCandidate_Kind } from '@/gen/musicgen/api/looper/v1/loop_pb';
-import { lengthWords } from '@/ui/time';
+import { exactClock, lengthWords } from '@/ui/time';
 import type { Cycle } from './draft';
-import { exactClock } from './times';
 
 /** "0:04.000 – 0:36.000" */
 export function placeWords(cycle: Cycle, sampleRateHz: number): string {

@@ -9,11 +9,12 @@ import {
   LoopSpec_Ending,
 } from '@/gen/musicgen/api/looper/v1/loop_pb';
 import { sampleLoopRecipe } from '@/testing/sample-loops';
+import { exactClock } from '@/ui/time';
 import { buildSpec, chosenCycle, foundCycle } from './build-spec';
 import { firstDraft, type LoopDraft } from './draft';
 import { noteWords, placeWords, qualityWord, sizeOf } from './loop-words';
 import { readSeam, transitionWords } from './seam-report';
-import { exactClock, readFrame, secondsUntil } from './times';
+import { readFrame, secondsUntil } from './times';
 
 const NOW = new Date(2026, 0, 10, 23, 30);
 const analysis = create(LoopAnalysisSchema, {

@@ -1,9 +1,4 @@
-/** A place in audio to the millisecond: "1:02.345". */
-export function exactClock(seconds: number): string {
-  const ms = Math.max(0, Math.round(seconds * 1000));
-  const rest = String(ms % 1000).padStart(3, '0');
-  return `${Math.floor(ms / 60_000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, '0')}.${rest}`;
-}
+import { readClock } from '@/ui/time';
 
 /**
  * Reads a place in audio as a frame: a whole number is one already, "1:02.345" and "62.345"
@@ -12,10 +7,8 @@ export function exactClock(seconds: number): string {
 export function readFrame(text: string, sampleRateHz: number): bigint | undefined {
   const typed = text.trim().replace(',', '.');
   if (/^\d{1,15}$/.test(typed)) return BigInt(typed);
-  const time = /^(?:(\d{1,4}):(?=\d\d(?:\.|$)))?(\d{1,6}(?:\.\d{1,6})?)$/.exec(typed);
-  if (time === null) return undefined;
-  const seconds = Number(time[1] ?? 0) * 60 + Number(time[2]);
-  return BigInt(Math.round(seconds * sampleRateHz));
+  const seconds = readClock(typed);
+  return Number.isNaN(seconds) ? undefined : BigInt(Math.round(seconds * sampleRateHz));
 }
 
 /** Seconds until the clock here next shows "07:00"; NaN for what is no time of day. */

@@ -2,6 +2,7 @@ import { type FormEvent, useState } from 'react';
 import { useEngines } from '@/calls/use-engines';
 import type { Track } from '@/gen/musicgen/api/library/v1/track_pb';
 import { Button } from '@/ui/button';
+import { CountChoice } from '@/ui/count-choice';
 import { ErrorNote } from '@/ui/error-note';
 import { variationSpec } from './build-spec';
 import { readChoices } from './choices';
@@ -17,8 +18,6 @@ import {
   presetsFor,
   variationTitle,
 } from './variation';
-
-const COUNTS = [1, 2, 3, 4];
 
 /** Makes the same piece anew in some of its layers. */
 export function VariationForm(props: {
@@ -74,24 +73,7 @@ export function VariationForm(props: {
           is {choices.version}. What should stay may sound a little different.
         </p>
       )}
-      <fieldset className="flex flex-wrap items-center gap-2">
-        <legend className="sr-only">How many</legend>
-        <span aria-hidden="true" className="plate mr-1">
-          How many
-        </span>
-        {COUNTS.map((number) => (
-          <button
-            key={number}
-            type="button"
-            data-testid={`count-${number}`}
-            aria-pressed={count === number}
-            className={`figures size-9 rounded-md border text-sm font-medium ${count === number ? 'border-accent bg-accent text-on-accent' : 'border-line bg-well hover:border-edge'}`}
-            onClick={() => setCount(number)}
-          >
-            {number}
-          </button>
-        ))}
-      </fieldset>
+      <CountChoice label="How many" testId="count" count={count} onChange={setCount} />
       {making.error !== null && (
         <ErrorNote message={making.error.message} remedy={remedyOf(making.error)} />
       )}

@@ -18,6 +18,7 @@ from services.inference.engines.diffrhythm.dit import (
     stacked,
     unwatched,
 )
+from services.inference.engines.diffrhythm.graphs import Evaluate, recorded
 
 NO_GUIDANCE = 1e-5
 SHORT_FRAMES = 1_024
@@ -131,11 +132,17 @@ class _Velocity:
         frames = branches[0].projected.shape[1]
         at_once = len(branches) > 1 and (dit.device.type != "cpu" or frames < SHORT_FRAMES)
         self._branches = [stacked(branches)] if at_once else list(branches)
+        self._evaluate: Evaluate | None = None
 
     def __call__(self, y: Tensor, time: Tensor) -> Tensor:
-        outputs = [self._dit(y, time, branch, self._watch) for branch in self._branches]
-        both = torch.cat(outputs).to(y.dtype)
+        if self._evaluate is None:
+            self._evaluate = recorded(self._outputs, y, time)
+        both = self._evaluate(y, time).to(y.dtype)
         if len(both) == 1:
             return both
         asked, empty = both.chunk(2)
         return asked + self._guidance * (asked - empty)
+
+    def _outputs(self, y: Tensor, time: Tensor) -> Tensor:
+        """Return [branches, frames, LATENT_DIM]."""
+        return torch.cat([self._dit(y, time, branch, self._watch) for branch in self._branches])
