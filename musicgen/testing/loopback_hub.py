@@ -121,6 +121,13 @@ class LoopbackHub:
             self.gated.add(repository)
         return commit
 
+    def add_folder(self, folder: Path) -> None:
+        """Add all that lies in a folder as ORG/NAME/PATH."""
+        for repository in sorted(folder.glob("*/*")):
+            paths = [path for path in sorted(repository.rglob("*")) if path.is_file()]
+            name = repository.relative_to(folder).as_posix()
+            self.add(name, {p.relative_to(repository).as_posix(): p.read_bytes() for p in paths})
+
     def sent_bytes(self, repository: str, path: str) -> int:
         """Return how many bytes of a file were sent in all answers together."""
         return self.files[repository, path].sent_bytes
@@ -292,10 +299,7 @@ def main() -> None:
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with LoopbackHub(arguments.port) as hub:
-        for repository in sorted(arguments.folder.glob("*/*")):
-            paths = [path for path in sorted(repository.rglob("*")) if path.is_file()]
-            name = repository.relative_to(arguments.folder).as_posix()
-            hub.add(name, {p.relative_to(repository).as_posix(): p.read_bytes() for p in paths})
+        hub.add_folder(arguments.folder)
         for file in hub.files.values():
             file.bytes_per_second = arguments.rate
         print(hub.url, flush=True)
