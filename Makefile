@@ -154,7 +154,7 @@ format: $(VENV)/dev.stamp $(NODE)/.stamp ## Format everything
 test-frontend: $(NODE)/.stamp ## The page's own tests, with coverage
 	npm run --prefix frontend --silent test
 
-test-python: $(VENV)/dev.stamp frontend/dist/index.html ## Unit, contract and end-to-end tests, with coverage
+test-python: $(VENV)/dev.stamp $(NEURAL)/.stamp frontend/dist/index.html ## Unit, contract and end-to-end tests, with coverage
 	rm -f .coverage .coverage.*
 	coverage run -m pytest $(TESTS)
 	coverage combine --quiet

@@ -47,6 +47,11 @@ class BuiltIn:
 
 BUILT_IN: Mapping[str, BuiltIn] = {
     "composer": BuiltIn("services.inference.engines.composer.engine:Composer"),
+    "diffrhythm": BuiltIn(
+        "services.inference.engines.diffrhythm.engine:DiffRhythm",
+        environment="diffrhythm",
+        manifest="services.inference.engines.diffrhythm.manifest:MANIFEST",
+    ),
     "diffrhythm-tiny": BuiltIn(
         "services.inference.engines.diffrhythm.engine:DiffRhythmTiny",
         environment="diffrhythm",

@@ -78,6 +78,7 @@ def test_what_is_asked_for_decides_the_samples(engine: DiffRhythmTiny, tmp_path:
         assert np.array_equal(first, mix(another, tmp_path / "b"))
     others: list[dict[str, Any]] = [
         {"seed": 8}, {"lyrics": ""}, {"guidance": 0.0}, {"solver": "midpoint"}, {"sway": -1.0},
+        {"draft": True}, {"guidance_until": 0.5},
     ]  # fmt: skip
     for number, other in enumerate(others):
         assert not np.allclose(first, mix(engine, tmp_path / str(number), **other), atol=1e-3)

@@ -13,6 +13,7 @@ import soundfile
 
 from musicgen.engine.base import MIX_FILE, Edit, Generation, Parameters, TimeRange
 from musicgen.errors import InvalidAudio, InvalidField, ModelNotFound, ModelNotInstalled
+from services.inference.engines.diffrhythm.checkpoints import Checkpoint, InstalledCheckpoint
 from services.inference.engines.diffrhythm.config import SAMPLES_PER_LATENT
 from services.inference.engines.diffrhythm.engine import DiffRhythm, DiffRhythmTiny
 from services.inference.engines.diffrhythm.style import synthetic_style
@@ -158,6 +159,20 @@ def test_lyrics_are_checked(engine: DiffRhythmTiny) -> None:
     assert plain.timed_lyrics.startswith("[00:")
     with contextlib.closing(DiffRhythm()) as other:
         assert other.check_lyrics(Parameters("x", "Hello", 95.0, 0, {})).timed_lyrics
+
+
+def test_a_model_of_one_length_is_cut_and_faded(
+    engine: DiffRhythmTiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It sings as long as it learnt to; what was asked for is the beginning of that, and ends
+    softly."""
+    monkeypatch.setattr(InstalledCheckpoint, "run_frames", Checkpoint.run_frames)
+    samples = sung(engine, tmp_path, options={"steps": 1, "model": MODEL})[1]
+    assert samples.shape == (6 * 44_100, 2)
+    loudness = [np.abs(samples[at : at + 2_205]).mean() for at in range(0, len(samples), 2_205)]
+    assert loudness[-1] < 0.05 * loudness[40]
+    assert loudness[-31] > 0.5 * loudness[40]
+    assert not samples[-1].any()
 
 
 def test_a_model_has_its_lengths(engine: DiffRhythmTiny, tmp_path: Path) -> None:

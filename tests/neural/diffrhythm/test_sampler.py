@@ -32,6 +32,15 @@ def test_the_same_noise_gives_the_same_latents() -> None:
     assert latents.shape == NOISE.shape
 
 
+def test_guidance_may_end_early() -> None:
+    """Steps after it ask for one evaluation; ended at once, it is as if there was none."""
+    none = run(Course(5, guidance=0.0))
+    assert torch.equal(run(Course(5, guided_until=0.0)), none)
+    early, whole = run(Course(9, guided_until=0.6)), run(Course(9))
+    assert not torch.allclose(early, whole, atol=1e-3)
+    assert (early - whole).norm() < (run(Course(9, guidance=0.0)) - whole).norm()
+
+
 def test_a_finer_course_comes_nearer() -> None:
     """Both solvers end where many steps do, the finer the nearer."""
     exact = run(Course(129))

@@ -34,7 +34,12 @@ from services.inference.engines.diffrhythm.lyrics.check import Finding, check
 from services.inference.engines.diffrhythm.lyrics.espeak import Espeak
 from services.inference.engines.diffrhythm.lyrics.sheet import Sheet, read_lyrics
 from services.inference.engines.diffrhythm.lyrics.tokenizer import Tokenizer
-from services.inference.engines.diffrhythm.manifest import MANIFEST, OPTIONS, TINY_MANIFEST
+from services.inference.engines.diffrhythm.manifest import (
+    DRAFT_STEPS,
+    MANIFEST,
+    OPTIONS,
+    TINY_MANIFEST,
+)
 from services.inference.engines.diffrhythm.memory import available_bytes, is_shortage
 from services.inference.engines.diffrhythm.recording import read_recording
 from services.inference.engines.diffrhythm.rungs import Rung, first_that_fits, ladder
@@ -42,6 +47,7 @@ from services.inference.engines.diffrhythm.sampler import Course, Overflow
 from services.inference.engines.diffrhythm.song import Song, Wanted
 
 MAX_TITLE_CHARACTERS = 60
+_TYPES = {"integer": int, "number": float, "string": str, "boolean": bool}
 
 
 class DiffRhythm(Engine):
@@ -84,7 +90,7 @@ class DiffRhythm(Engine):
             checkpoint.style_for(parameters),
             samples,
             parameters.seed,
-            Course(options["steps"] + 1, options["guidance"], options["solver"], options["sway"]),
+            course_of(options),
             recording,
         )
         song = Song(checkpoint, wanted, self._tokenizer.tokenize, scratch, report)
@@ -107,6 +113,7 @@ class DiffRhythm(Engine):
                 "device": rung.device.type,
                 "precision": str(rung.precision.compute).removeprefix("torch."),
                 "threads": self.threads(),
+                **({"draft": True} if options["draft"] else {}),
                 "lyrics": sheet.as_lrc(),
                 "lyrics_findings": [one.as_json() for one in found],
             },
@@ -136,7 +143,7 @@ class DiffRhythm(Engine):
         def bring(held: Held, rung: Rung) -> None:
             held.network(checkpoint, rung, lambda: report(loading))
             if rung.together:
-                held.autoencoder(checkpoint, rung, lambda: report(loading))
+                held.decoder(checkpoint, rung, lambda: report(loading))
 
         rungs = ladder(devices.selected(), "auto")
         self._climb(rungs, checkpoint, checkpoint.config.max_frames, report, bring)
@@ -215,8 +222,18 @@ def with_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
     for name, rule in OPTIONS["properties"].items():
         if "default" in rule:
             value = options.get(name, rule["default"])
-            filled[name] = {"integer": int, "number": float, "string": str}[rule["type"]](value)
+            filled[name] = _TYPES[rule["type"]](value)
     return filled
+
+
+def course_of(options: Mapping[str, Any]) -> Course:
+    """Return how the noise is refined; a draft takes few steps, and those early."""
+    steps, sway = options["steps"], options["sway"]
+    if options["draft"]:
+        steps, sway = min(steps, DRAFT_STEPS), sway or -1.0
+    return Course(
+        steps + 1, options["guidance"], options["solver"], sway, options["guidance_until"]
+    )
 
 
 def title_of(parameters: Parameters, sheet: Sheet) -> str:

@@ -22,7 +22,7 @@ class Recorded:
         """Raises RuntimeError for what can't be recorded."""
         self._y, self._time = y.clone(), time.clone()
         # Libraries choose and prepare their kernels at first calls, which must not be recorded.
-        stream = torch.cuda.Stream(y.device)
+        stream = torch.cuda.Stream(y.device)  # type: ignore[no-untyped-call]  # torch's own
         stream.wait_stream(torch.cuda.current_stream(y.device))
         with torch.cuda.stream(stream):
             for _ in range(_WARM_UPS):

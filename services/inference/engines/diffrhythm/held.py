@@ -11,7 +11,11 @@ from services.inference.engines.diffrhythm.checkpoints import Checkpoint, vae_co
 from services.inference.engines.diffrhythm.dit import DiT
 from services.inference.engines.diffrhythm.memory import forget_pages, give_back
 from services.inference.engines.diffrhythm.rungs import Rung
-from services.inference.engines.diffrhythm.vae.oobleck import Autoencoder
+from services.inference.engines.diffrhythm.vae.oobleck import (
+    Autoencoder,
+    Decoder,
+    Encoder,
+)
 from services.inference.engines.diffrhythm.weights import assign
 
 Tick = Callable[[], None]
@@ -19,11 +23,11 @@ Tick = Callable[[], None]
 
 
 class Held:
-    """One network and one autoencoder at most."""
+    """One network and one decoder at most."""
 
     def __init__(self) -> None:
         self._network: tuple[object, DiT] | None = None
-        self._autoencoder: tuple[object, Autoencoder] | None = None
+        self._decoder: tuple[object, Decoder] | None = None
         self.model = ""
         """The name of the model that the network is of, "" if none is here."""
         self.rung = ""
@@ -33,7 +37,7 @@ class Held:
         """Return the network as the rung wants it. Raises ModelUnusable."""
         wanted = (checkpoint.name, rung.precision, rung.placement)
         if not rung.together:
-            self._drop_autoencoder()
+            self._drop_decoder()
         if self._network and self._network[0] == wanted:
             return self._network[1]
         self._drop_network()
@@ -49,27 +53,29 @@ class Held:
         self._network, self.model, self.rung = (wanted, dit), checkpoint.name, rung.name
         return dit
 
-    def autoencoder(self, checkpoint: Checkpoint, rung: Rung, tick: Tick) -> Autoencoder:
-        """Return the autoencoder, in fp32. Raises ModelUnusable."""
+    def decoder(self, checkpoint: Checkpoint, rung: Rung, tick: Tick) -> Decoder:
+        """Return what turns latents into audio, in fp32. Raises ModelUnusable."""
         wanted = (checkpoint.name, rung.device)
         if not rung.together:
             self._drop_network()
-        if self._autoencoder and self._autoencoder[0] == wanted:
-            return self._autoencoder[1]
-        self._drop_autoencoder()
-        tensors = checkpoint.autoencoder()
-        tick()
-        with torch.device("meta"):
-            vae = Autoencoder(vae_config(tensors))
-        assign(vae, tensors, checkpoint.name)
-        vae.to(rung.device)
-        self._autoencoder = (wanted, vae)
-        return vae
+        if self._decoder and self._decoder[0] == wanted:
+            return self._decoder[1]
+        self._drop_decoder()
+        decoder = _autoencoder(checkpoint, tick).decoder.to(rung.device)
+        self._decoder = (wanted, decoder)
+        return decoder
+
+    def encoder(self, checkpoint: Checkpoint, rung: Rung, tick: Tick) -> Encoder:
+        """Return what turns audio into latents, in fp32. It is needed once a song, and not
+        kept. Raises ModelUnusable."""
+        if not rung.together:
+            self.drop()
+        return _autoencoder(checkpoint, tick).encoder.to(rung.device)
 
     def drop(self) -> None:
         """Give all memory back."""
         self._drop_network()
-        self._drop_autoencoder()
+        self._drop_decoder()
         give_back()
 
     def _drop_network(self) -> None:
@@ -77,7 +83,16 @@ class Held:
             self._network, self.model, self.rung = None, "", ""
             give_back()
 
-    def _drop_autoencoder(self) -> None:
-        if self._autoencoder:
-            self._autoencoder = None
+    def _drop_decoder(self) -> None:
+        if self._decoder:
+            self._decoder = None
             give_back()
+
+
+def _autoencoder(checkpoint: Checkpoint, tick: Tick) -> Autoencoder:
+    tensors = checkpoint.autoencoder()
+    tick()
+    with torch.device("meta"):
+        vae = Autoencoder(vae_config(tensors))
+    assign(vae, tensors, checkpoint.name)
+    return vae

@@ -10,6 +10,10 @@ from musicgen.engine.base import Manifest
 
 VERSION = "0.2.0"
 
+DRAFT_STEPS = 12
+"""On networks with random weights a draft is 5 to 6 % (relative rms of the latents) off 31 steps,
+which themselves are 3 % off infinitely many."""
+
 OPTIONS: Mapping[str, Any] = {
     "type": "object",
     "additionalProperties": False,
@@ -20,6 +24,12 @@ OPTIONS: Mapping[str, Any] = {
             "description": "One of the installed models; empty: the one that fits the length.",
             "maxLength": 64,
             "default": "",
+        },
+        "draft": {
+            "type": "boolean",
+            "title": "Draft",
+            "description": "12 steps at most: 2.6 times as fast, to hear whether it is worth it.",
+            "default": False,
         },
         "steps": {
             "type": "integer",
@@ -51,6 +61,14 @@ OPTIONS: Mapping[str, Any] = {
             "minimum": -1,
             "maximum": 1,
             "default": 0.0,
+        },
+        "guidance_until": {
+            "type": "number",
+            "title": "Guidance until",
+            "description": "Which share of the way is guided; steps after it take half as long.",
+            "minimum": 0,
+            "maximum": 1,
+            "default": 1.0,
         },
         "precision": {
             "type": "string",

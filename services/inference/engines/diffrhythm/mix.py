@@ -42,8 +42,7 @@ class Mix:
 
     def add(self, stretch: Tensor) -> None:
         """Take the next [channels, samples]; what is beyond the end is dropped."""
-        audio = stretch[:, : self._left].float().cpu()
-        self._fade(audio)
+        audio = self._faded(stretch[:, : self._left].float().cpu())
         self._left -= audio.shape[1]
         self._loudest = max(self._loudest, float(audio.abs().max()))
         self._file.write(audio.T.contiguous().numpy())
@@ -71,11 +70,12 @@ class Mix:
         """Close what is still open."""
         self._file.close()
 
-    def _fade(self, audio: Tensor) -> None:
-        """Let what belongs to the end fall to nothing, in place."""
+    def _faded(self, audio: Tensor) -> Tensor:
+        """Let what belongs to the end fall to nothing."""
+        if self._left - audio.shape[1] >= self._fade_samples:
+            return audio
         to_end = torch.arange(self._left, self._left - audio.shape[1], -1)
-        if self._fade_samples and int(to_end[-1]) < self._fade_samples:
-            audio *= ((to_end - 1) / self._fade_samples).clamp(0, 1)
+        return audio * ((to_end - 1) / self._fade_samples).clamp(0, 1)
 
     def _let_be_heard(self) -> None:
         """Each is brought to the peak of all so far."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -34,12 +35,14 @@ Solver = Literal["euler", "midpoint"]
 class Course:
     """How the way from 0 to 1 is taken: at `points` times, so in points - 1 steps. `sway`
     below 0 takes more of them early. `guidance` is how far away from the empty conditions
-    (0: they are not looked at)."""
+    (0: they are not looked at); steps from the time `guided_until` on do without it, and take
+    half as long."""
 
     points: int = 32
     guidance: float = 4.0
     solver: Solver = "euler"
     sway: float = 0.0
+    guided_until: float = 1.0
 
     def times(self, dtype: torch.dtype, device: torch.device | None = None) -> Tensor:
         """Return the times, [points] from 0 to 1."""
@@ -107,9 +110,10 @@ def sample(
     times = course.times(dit.precision.residual, device)
     for step in range(course.points - 1):
         time, span = times[step : step + 1], times[step + 1] - times[step]
-        direction = velocity(y, time)
+        guides = guided and float(time) < course.guided_until
+        direction = velocity(y, time, guides=guides)
         if course.solver == "midpoint":
-            direction = velocity(y + span / 2 * direction, time + span / 2)
+            direction = velocity(y + span / 2 * direction, time + span / 2, guides=guides)
         y = y + span * direction
         if not torch.isfinite(y).all():
             raise Overflow(f"the latents of step {step + 1} are no numbers any more")
@@ -131,18 +135,21 @@ class _Velocity:
         self._dit, self._guidance, self._watch = dit, guidance, watch
         frames = branches[0].projected.shape[1]
         at_once = len(branches) > 1 and (dit.device.type != "cpu" or frames < SHORT_FRAMES)
-        self._branches = [stacked(branches)] if at_once else list(branches)
-        self._evaluate: Evaluate | None = None
+        self._alone = [branches[0]]
+        self._both = [stacked(branches)] if at_once else list(branches)
+        self._evaluate: dict[bool, Evaluate] = {}
 
-    def __call__(self, y: Tensor, time: Tensor) -> Tensor:
-        if self._evaluate is None:
-            self._evaluate = recorded(self._outputs, y, time)
-        both = self._evaluate(y, time).to(y.dtype)
-        if len(both) == 1:
-            return both
-        asked, empty = both.chunk(2)
+    def __call__(self, y: Tensor, time: Tensor, *, guides: bool) -> Tensor:
+        """Return the velocity [1, frames, LATENT_DIM] at a time [1]."""
+        if guides not in self._evaluate:
+            branches = self._both if guides else self._alone
+            self._evaluate[guides] = recorded(partial(self._outputs, branches), y, time)
+        outputs = self._evaluate[guides](y, time).to(y.dtype)
+        if not guides:
+            return outputs
+        asked, empty = outputs.chunk(2)
         return asked + self._guidance * (asked - empty)
 
-    def _outputs(self, y: Tensor, time: Tensor) -> Tensor:
+    def _outputs(self, branches: Sequence[Branch], y: Tensor, time: Tensor) -> Tensor:
         """Return [branches, frames, LATENT_DIM]."""
-        return torch.cat([self._dit(y, time, branch, self._watch) for branch in self._branches])
+        return torch.cat([self._dit(y, time, branch, self._watch) for branch in branches])

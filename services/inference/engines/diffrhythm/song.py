@@ -22,7 +22,7 @@ from services.inference.engines.diffrhythm.mix import Mix, write_whole
 from services.inference.engines.diffrhythm.recording import Recording
 from services.inference.engines.diffrhythm.rungs import Rung
 from services.inference.engines.diffrhythm.sampler import Course, Edit, sample
-from services.inference.engines.diffrhythm.vae.oobleck import Autoencoder
+from services.inference.engines.diffrhythm.vae.oobleck import Decoder
 from services.inference.engines.diffrhythm.vae.streaming import decode
 
 DECODING_SHARE = 0.1
@@ -88,11 +88,11 @@ class Song:
             dit = held.network(self._checkpoint, rung, self._tick)
             self._latents = self._refined(dit, edit, meter).float().cpu()
         self._tell(meter.enter("decoding"))
-        vae = held.autoencoder(self._checkpoint, rung, self._tick)
+        decoder = held.decoder(self._checkpoint, rung, self._tick)
         if self._wanted.recording:
-            self._splice(self._wanted.recording, vae, rung, meter)
+            self._splice(self._wanted.recording, decoder, rung, meter)
         else:
-            self._decode(vae, rung, meter)
+            self._decode(decoder, rung, meter)
 
     def close(self) -> None:
         """Close files that a failure left open."""
@@ -118,7 +118,7 @@ class Song:
         recording = self._wanted.recording
         if recording is None:
             return None
-        encoder = held.autoencoder(self._checkpoint, rung, self._tick).encoder
+        encoder = held.encoder(self._checkpoint, rung, self._tick)
         parts = list(recording.parts)
         if self.run_frames > recording.frames:  # what is beyond the end is cut off later
             parts.append((recording.frames, self.run_frames))
@@ -159,28 +159,28 @@ class Song:
                 yield start, min(last, start + rung.stretch_frames)
 
     def _heard(
-        self, vae: Autoencoder, rung: Rung, meter: ProgressMeter
+        self, decoder: Decoder, rung: Rung, meter: ProgressMeter
     ) -> Iterator[tuple[int, Tensor]]:
         """Yield (first frame, audio [channels, samples]) of each stretch."""
         if self._latents is None:
             raise RuntimeError("latents are refined before they are decoded")
         latents = self._latents.transpose(1, 2)
         for start, end in self._stretches(rung):
-            yield start, decode(vae.decoder, latents.to(rung.device), start, end)[0].cpu()
+            yield start, decode(decoder, latents.to(rung.device), start, end)[0].cpu()
             self._tell(meter.advance())
 
-    def _decode(self, vae: Autoencoder, rung: Rung, meter: ProgressMeter) -> None:
+    def _decode(self, decoder: Decoder, rung: Rung, meter: ProgressMeter) -> None:
         cut = self.run_frames > self._wanted.frames
         self._mix = self._mix or Mix(self._scratch, self._wanted.samples, self._report, fades=cut)
-        for start, audio in self._heard(vae, rung, meter):
+        for start, audio in self._heard(decoder, rung, meter):
             self._mix.add(audio)
             self._decoded_frames = start + audio.shape[1] // SAMPLES_PER_LATENT
         self._mix.finish(self._tick)
 
     def _splice(
-        self, recording: Recording, vae: Autoencoder, rung: Rung, meter: ProgressMeter
+        self, recording: Recording, decoder: Decoder, rung: Rung, meter: ProgressMeter
     ) -> None:
-        heard = {start: audio.numpy() for start, audio in self._heard(vae, rung, meter)}
+        heard = {start: audio.numpy() for start, audio in self._heard(decoder, rung, meter)}
         made = [
             np.concatenate(
                 [audio for start, audio in sorted(heard.items()) if first <= start < last], axis=1

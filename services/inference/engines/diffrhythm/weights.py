@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from musicgen.errors import ModelUnusable
 from services.inference.engines.diffrhythm.config import DiTConfig, VaeConfig
 from services.inference.engines.diffrhythm.dit import DiT
-from services.inference.engines.diffrhythm.memory import is_shortage
+from services.inference.engines.diffrhythm.memory import forget_pages, is_shortage
 from services.inference.engines.diffrhythm.precision import FULL, Precision
 from services.inference.engines.diffrhythm.vae.oobleck import Autoencoder
 
@@ -84,6 +84,7 @@ def folded(tensors: Mapping[str, Tensor]) -> Tensors:
                 raise ModelUnusable(f"{name} has no gain beside it.")
             norm = one.float().flatten(1).norm(dim=1).view(-1, *[1] * (one.dim() - 1))
             out[name.removesuffix("_v")] = gain.float() * one.float() / norm
+            forget_pages(one)
         elif not name.endswith("weight_g"):
             out[name] = one
     return out
