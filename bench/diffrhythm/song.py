@@ -23,9 +23,9 @@ from bench.diffrhythm.__main__ import product_rate
 from musicgen.engine import devices
 from musicgen.engine.base import Parameters
 from musicgen.progress import Progress
+from services.inference.engines.diffrhythm import engine as diffrhythm
 from services.inference.engines.diffrhythm.checkpoints import frames_of
 from services.inference.engines.diffrhythm.config import VARIANTS, VaeConfig
-from services.inference.engines.diffrhythm.engine import DiffRhythmTiny
 from services.inference.engines.diffrhythm.publication import publish
 from services.inference.engines.diffrhythm.rungs import ladder
 from services.inference.models.catalogue import load_catalogue
@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=0, help="31 on a card, else 2")
     parser.add_argument("--precision", choices=["auto", "full", "half"], default="auto")
     parser.add_argument("--repeats", type=int, default=0, help="3 on a card, else 1")
+    parser.add_argument("--memory", type=float, help="as if so many GB were there: another rung")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     device = devices.selected()
@@ -52,6 +53,8 @@ def main() -> None:
     steps, repeats = asked.steps or (31 if on_card else 2), asked.repeats or (3 if on_card else 1)
     if not on_card:
         print("No GPU: figures are of this processor.", flush=True)
+    if asked.memory:
+        diffrhythm.available_bytes = lambda _: int(asked.memory * 1e9)
     models = _installed(asked.variant)
     engine = _Engine()
     started_s = time.perf_counter()
@@ -81,14 +84,16 @@ def main() -> None:
         print(json.dumps(figures, indent=2))
 
 
-class _Engine(DiffRhythmTiny):
+class _Engine(diffrhythm.DiffRhythmTiny):
     """The tiny engine's catalogue, with all of the processor's cores."""
 
     def threads(self) -> int:
-        return super(DiffRhythmTiny, self).threads()
+        return super(diffrhythm.DiffRhythmTiny, self).threads()
 
 
-def _song(engine: DiffRhythmTiny, asked: Parameters, figures: dict[str, object]) -> float:
+def _song(
+    engine: diffrhythm.DiffRhythmTiny, asked: Parameters, figures: dict[str, object]
+) -> float:
     stages: dict[str, float] = {}
     last = ("reading", time.perf_counter())
 

@@ -119,6 +119,28 @@ def test_parts_are_made_anew_and_the_rest_is_as_it_was(
     assert np.abs(after).max() <= 1.0
 
 
+def test_parts_may_lie_side_by_side(engine: DiffRhythmTiny, tmp_path: Path) -> None:
+    """Also so near to each other that their seams meet, at the start and at the end."""
+    source = write_music(tmp_path / "source.wav", 6.0)
+    before, _ = soundfile.read(source, dtype="float32", always_2d=True)
+    parts = [TimeRange(0.0, 1.0), TimeRange(1.1, 1.5), TimeRange(1.5, 2.0), TimeRange(5.0, 6.0)]
+    after = sung(engine, tmp_path / "edit", edit=Edit(source, parts))[1]
+    kept = slice(int(2.15 * 44_100), int(4.85 * 44_100))
+    assert np.array_equal(after[kept], before[kept])
+    for at_s in (0.5, 1.3, 1.7, 5.5):
+        at = slice(round(at_s * 44_100), round(at_s * 44_100) + 4_410)
+        assert not np.allclose(after[at], before[at], atol=0.01)
+
+
+def test_a_piece_of_hours_is_refused_unread(engine: DiffRhythmTiny, tmp_path: Path) -> None:
+    """It says how long one may be."""
+    with soundfile.SoundFile(tmp_path / "long.flac", "w", 8_000, 1) as file:
+        for _ in range(200):
+            file.write(np.zeros(8_000))
+    with pytest.raises(InvalidAudio, match="lasts 200 s"):
+        sung(engine, tmp_path, edit=Edit(tmp_path / "long.flac", [TimeRange(1.0, 2.0)]))
+
+
 def test_an_edit_takes_any_rate_and_mono(engine: DiffRhythmTiny, tmp_path: Path) -> None:
     """It comes back in stereo at the engine's rate."""
     time = np.arange(6 * 22_050) / 22_050

@@ -11,6 +11,7 @@ import torch
 from musicgen.engine import devices, hardware
 from musicgen.engine.base import (
     CheckedLyrics,
+    Edit,
     Engine,
     Generation,
     LyricsFinding,
@@ -41,12 +42,16 @@ from services.inference.engines.diffrhythm.manifest import (
     TINY_MANIFEST,
 )
 from services.inference.engines.diffrhythm.memory import available_bytes, is_shortage
-from services.inference.engines.diffrhythm.recording import read_recording
+from services.inference.engines.diffrhythm.precision import PROCESSOR
+from services.inference.engines.diffrhythm.recording import Recording, read_recording
 from services.inference.engines.diffrhythm.rungs import Rung, first_that_fits, ladder
 from services.inference.engines.diffrhythm.sampler import Course, Overflow
 from services.inference.engines.diffrhythm.song import Song, Wanted
 
 MAX_TITLE_CHARACTERS = 60
+STYLE_BYTES = 2 << 30
+"""What MuQ-MuLan takes for a while; with less the network makes room for it."""
+
 _TYPES = {"integer": int, "number": float, "string": str, "boolean": bool}
 
 
@@ -77,7 +82,7 @@ class DiffRhythm(Engine):
         torch.set_num_threads(self.threads())
         options = with_defaults(parameters.options)
         edit = parameters.edit
-        recording = read_recording(edit.source, edit.regenerate) if edit else None
+        recording = self._recording(edit) if edit else None
         samples = recording.samples if recording else round(parameters.duration_s * SAMPLE_RATE_HZ)
         duration_s = samples / SAMPLE_RATE_HZ
         sheet = read_lyrics(parameters.lyrics, duration_s)
@@ -85,6 +90,8 @@ class DiffRhythm(Engine):
         device = devices.selected()
         rungs = ladder(device, options["precision"])
         report(Progress("style", 0, 1, 0.0))
+        if available_bytes(PROCESSOR) < STYLE_BYTES:
+            self._held.drop()
         wanted = Wanted(
             sheet,
             checkpoint.style_for(parameters),
@@ -156,6 +163,9 @@ class DiffRhythm(Engine):
         """End the process that reads English; a host's end does so, too."""
         self._held.drop()
         self._espeak.close()
+
+    def _recording(self, edit: Edit) -> Recording:
+        return read_recording(edit.source, edit.regenerate, self.manifest.max_duration_s)
 
     def _climb(
         self,

@@ -26,6 +26,9 @@ from services.inference.engines.diffrhythm.vae.streaming import encode
 ENCODING_PEAK = 10 ** (-6 / 20)
 """-6 dBFS: how loud the model is used to hear what it goes on from."""
 
+_QUIET_PEAK = 0.05
+"""What is softer is taken for this loud: silence tells no level."""
+
 SEAM_FRAMES = 2
 """Latents (93 ms) to either side of a part, over which the old audio becomes the new one."""
 
@@ -54,7 +57,7 @@ class Recording:
     @property
     def gain(self) -> float:
         """What brings it to ENCODING_PEAK."""
-        return ENCODING_PEAK / max(1e-6, float(np.abs(self.audio).max(initial=0.0)))
+        return ENCODING_PEAK / max(_QUIET_PEAK, float(np.abs(self.audio).max(initial=0.0)))
 
     def latents(self, encoder: Encoder, seed: int, tick: Callable[[], None]) -> Tensor:
         """Return [1, frames, LATENT_DIM]; what `tick` raises ends it."""
@@ -67,33 +70,52 @@ class Recording:
         return drawn(statistics, noise).transpose(1, 2)
 
     def stretches(self) -> Sequence[tuple[int, int]]:
-        """Return what has to be decoded, in latent frames: each part with its seams."""
-        return [
-            (max(0, start - SEAM_FRAMES), min(self.frames, end + SEAM_FRAMES))
-            for start, end in self.parts
-        ]
+        """Return what has to be decoded, in latent frames: parts with their seams; those whose
+        seams touch are one."""
+        found: list[tuple[int, int]] = []
+        for start, end in self.parts:
+            first, last = max(0, start - SEAM_FRAMES), min(self.frames, end + SEAM_FRAMES)
+            if found and first <= found[-1][1]:
+                first, _ = found.pop()
+            found.append((first, last))
+        return found
 
     def spliced(self, made: Sequence[Audio]) -> Audio:
         """Return the piece with the decoded `stretches()` in place of its own. Outside the
         parts and their seams each sample is what it was; inside, the level is the piece's."""
         whole = self.audio.copy()
         loudest = max(0.944, float(np.abs(self.audio).max(initial=0.0)))
-        spans = zip(self.parts, self.stretches(), made, strict=True)
-        for (start, end), (first, last), stretch in spans:
-            low, high = (frame * SAMPLES_PER_LATENT for frame in (first, last))
-            high = min(high, self.samples)
+        for (first, last), stretch in zip(self.stretches(), made, strict=True):
+            low, high = first * SAMPLES_PER_LATENT, min(self.samples, last * SAMPLES_PER_LATENT)
             new = stretch[:, : high - low] / np.float32(self.gain)
-            new *= min(1.0, loudest / max(1e-6, float(np.abs(new).max(initial=0.0))))
-            share = _rising(high - low, start * SAMPLES_PER_LATENT - low)
-            share *= _rising(high - low, high - end * SAMPLES_PER_LATENT)[::-1]
+            new *= min(1.0, loudest / max(_QUIET_PEAK, float(np.abs(new).max(initial=0.0))))
+            share = self._share(low, high)
             whole[:, low:high] += share * (new - whole[:, low:high])
         return whole
 
+    def _share(self, low: int, high: int) -> Audio:
+        """Return how much of samples [low, high) is new: 1 in the parts, falling to 0 over
+        their seams."""
+        seam = SEAM_FRAMES * SAMPLES_PER_LATENT
+        here = np.arange(low, high)
+        outside = np.full(high - low, seam)
+        for start, end in self.parts:
+            before = start * SAMPLES_PER_LATENT - here
+            after = here - (end * SAMPLES_PER_LATENT - 1)
+            outside = np.minimum(outside, np.maximum(0, np.maximum(before, after)))
+        return (1 - outside / seam).astype(np.float32)
 
-def read_recording(path: Path, parts: Sequence[TimeRange]) -> Recording:
-    """Read a piece. Raises InvalidAudio."""
+
+def read_recording(path: Path, parts: Sequence[TimeRange], max_s: float) -> Recording:
+    """Read a piece of at most `max_s`. Raises InvalidAudio."""
     with AudioReader(path) as reader:
         rate_hz = reader.properties.sample_rate_hz
+        length_s = reader.properties.duration_frames / rate_hz
+        if length_s > max_s + 0.1:
+            raise InvalidAudio(
+                f"The piece lasts {length_s:.0f} s; parts of up to {max_s:.0f} s can be made anew.",
+                remedy="Choose a shorter piece.",
+            )
         audio = reader.read(reader.properties.duration_frames).astype(np.float32, copy=False)
     if rate_hz != SAMPLE_RATE_HZ:
         audio = soxr.resample(audio, rate_hz, SAMPLE_RATE_HZ, quality="HQ").astype(np.float32)
@@ -110,11 +132,3 @@ def _in_frames(part: TimeRange, frames: int) -> tuple[int, int]:
     end = frames if part.end_s is None else min(frames, round(part.end_s * a_second))
     start = min(round(part.start_s * a_second), frames - 1)
     return start, max(start + 1, end)
-
-
-def _rising(length: int, over: int) -> Audio:
-    """Return [length] that rises from 0 to 1 over so many samples, and is 1 then."""
-    share = np.ones(length, np.float32)
-    if over > 0:
-        share[:over] = np.linspace(0, 1, over, endpoint=False, dtype=np.float32)
-    return share

@@ -166,7 +166,7 @@ class Song:
             raise RuntimeError("latents are refined before they are decoded")
         latents = self._latents.transpose(1, 2)
         for start, end in self._stretches(rung):
-            yield start, decode(decoder, latents.to(rung.device), start, end)[0].cpu()
+            yield start, decode(decoder, latents.to(rung.device), start, end, self._tick)[0].cpu()
             self._tell(meter.advance())
 
     def _decode(self, decoder: Decoder, rung: Rung, meter: ProgressMeter) -> None:

@@ -3,6 +3,7 @@ norm is folded (weights.folded)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -58,10 +59,13 @@ class DecoderBlock(nn.Module):
         stretched: Tensor = stretching(snake(x, in_place=True))
         return stretched
 
-    def refine(self, x: Tensor) -> Tensor:
-        """Apply the residual units to what was stretched, in place."""
+    def refine(self, x: Tensor, tick: Callable[[], None] | None = None) -> Tensor:
+        """Apply the residual units to what was stretched, in place; `tick` is called after
+        each."""
         for unit in self.layers[2:]:
             x = unit(x)
+            if tick:
+                tick()
         return x
 
 

@@ -54,9 +54,16 @@ class _Range:
 
 
 @torch.inference_mode()
-def decode(decoder: Decoder, latents: Tensor, start: int = 0, end: int | None = None) -> Tensor:
+def decode(
+    decoder: Decoder,
+    latents: Tensor,
+    start: int = 0,
+    end: int | None = None,
+    tick: Callable[[], None] | None = None,
+) -> Tensor:
     """Return the audio [1, channels, samples] of frames [start, end) of latents [1,
-    LATENT_DIM, frames], as it is in the whole."""
+    LATENT_DIM, frames], as it is in the whole. `tick` is called again and again, and may end
+    this by raising."""
     blocks = decoder.blocks
     ranges = _ranges(blocks, latents.shape[-1], start, end)
     first = ranges[0]
@@ -66,7 +73,7 @@ def decode(decoder: Decoder, latents: Tensor, start: int = 0, end: int | None = 
     for block, wanted in zip(blocks, ranges[1:], strict=True):
         x, at = block.stretch(x), at * block.stride
         refined = wanted.wider(block.REACH)
-        x = block.refine(refined.cut(x, at).contiguous())
+        x = block.refine(refined.cut(x, at).contiguous(), tick)
         x, at = wanted.cut(x, refined.start).contiguous(), wanted.start
     audio: Tensor = decoder.last(decoder.snake(x, in_place=True))
     samples = SAMPLES_PER_LATENT
