@@ -312,9 +312,10 @@ class StoreUnavailable(Unavailable):
 
 
 class ModelLoading(Unavailable):
-    """The engine is starting."""
+    """A model is being brought into memory."""
 
     reason = "MODEL_LOADING"
+    default_remedy = "Wait until it is loaded, then try again: `musicgen models` says when."
 
 
 class EngineCrashed(Unavailable):

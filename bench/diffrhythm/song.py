@@ -54,7 +54,8 @@ def main() -> None:
     if not on_card:
         print("No GPU: figures are of this processor.", flush=True)
     if asked.memory:
-        diffrhythm.available_bytes = lambda _: int(asked.memory * 1e9)
+        there_bytes = int(asked.memory * 1e9)
+        setattr(diffrhythm, "available_bytes", lambda _: there_bytes)  # noqa: B010  # for mypy
     models = _installed(asked.variant)
     engine = _Engine()
     started_s = time.perf_counter()

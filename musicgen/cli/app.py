@@ -17,6 +17,8 @@ from musicgen.errors import Cancelled, StudioError
 _COMMANDS = {
     "generate": "Make a track from a description of the music.",
     "vary": "Make variations of a track: a new melody, other drums, another take.",
+    "regenerate": "Make parts of a track anew, and leave all else as it is.",
+    "lyrics": "Check whether lyrics can be sung as they stand.",
     "loop": "Repeat a track or a file to a length, without an audible seam.",
     "loops": "Find the cycles of a track or a file that repeat without an audible seam.",
     "export": "Save a track with its tags as FLAC, WAV, MP3, Opus, OGG or M4A.",
@@ -97,6 +99,7 @@ Examples:
   musicgen up
   musicgen generate "warm lofi hip hop, 82 bpm, rainy night" --duration 60 -o out.flac
   musicgen vary 4k2j9x --layer lead --count 3
+  musicgen regenerate 4k2j9x --part 12.5-20
   musicgen loop out.flac --length 2h -o sleep.mp3
   musicgen jobs --json | jq -r '.jobs[] | select(.state == "failed") | .job_id'
 

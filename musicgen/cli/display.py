@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -15,6 +16,9 @@ from musicgen.api.jobs.v1 import job_pb2
 from musicgen.api.progress.v1 import progress_pb2
 from musicgen.cli.jsonable import job_state
 from musicgen.cli.output import clock, console, printable, size
+
+_COUNTED = re.compile(r"\b\d+ of \d+\b", re.ASCII)
+"""A detail such as "step 3 of 31" has said how far it is."""
 
 
 class Display(Protocol):
@@ -157,7 +161,7 @@ def bar_of(job: job_pb2.Job) -> dict[str, Any]:
         parts = [progress.stage, progress.detail]
         if progress.HasField("transfer") and progress.transfer.total_bytes:
             parts.append(moved(progress.transfer))
-        elif progress.steps > 1:
+        elif progress.steps > 1 and not _COUNTED.search(progress.detail):
             parts.append(f"{progress.step}/{progress.steps}")
         if job.attempt > 1:
             parts.append(f"attempt {job.attempt}")

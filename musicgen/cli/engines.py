@@ -41,7 +41,7 @@ def engines(ctx: click.Context) -> None:
 @click.pass_obj
 def setup(shell: Shell, engine: str, action: str | None) -> None:
     """Make the environment that ENGINE runs in, with the build of torch that fits this
-    machine; or repair or remove it."""
+    machine; or repair or remove it. The name of its family will do, too."""
     action = action or "make"
     job = run_job(shell, specs.setup_engine(engine, action), f"Setting up {engine}")
     if shell.json:
@@ -84,7 +84,7 @@ def describe(engine: dict[str, Any]) -> None:
         Text.assemble(
             (printable(engine["name"]), "bold"), "  ", (state, STYLES.get(state, "")),
             f"  {_lengths(engine)}, ",
-            "sings lyrics" if engine["supports_lyrics"] else "instrumental",
+            _abilities(engine),
             f"  {printable(engine['license'])}",
         )
     )  # fmt: skip
@@ -100,6 +100,18 @@ def describe(engine: dict[str, Any]) -> None:
         about = Text(f"{printable(name):<{width}}  ", "cyan")
         about.append(printable(_meaning(schema)), "default")
         out.print(Padding(about, (0, 0, 0, 2)))
+
+
+def _abilities(engine: dict[str, Any]) -> str:
+    """Say what an engine can do beyond making music from a prompt."""
+    can = ["sings lyrics" if engine["supports_lyrics"] else "instrumental"]
+    if engine["supports_style_audio"]:
+        can.append("takes a style from music")
+    if engine["supports_edit"]:
+        can.append("makes parts anew")
+    if engine["checks_lyrics"]:
+        can.append("checks lyrics")
+    return ", ".join(can)
 
 
 def _lengths(engine: dict[str, Any]) -> str:

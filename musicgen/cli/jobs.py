@@ -141,6 +141,10 @@ def describe(job: job_pb2.Job) -> str:
     match spec.WhichOneof("kind"):
         case "generate":
             said = spec.generate.parameters.prompt
+            if spec.generate.HasField("edit"):
+                count = len(spec.generate.edit.regenerate)
+                parts = "a part" if count == 1 else f"{count} parts"
+                said = f"{parts} of {_name_of(spec.generate.edit.source)} anew: {said}"
         case "loop":
             extent = (
                 f"{spec.loop.cycles} times"

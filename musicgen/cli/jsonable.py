@@ -9,6 +9,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from musicgen.api.audio.v1 import audio_pb2
+from musicgen.api.engine.v1 import engine_pb2
 from musicgen.api.errors.v1 import error_pb2, error_reason_pb2
 from musicgen.api.inference.v1 import (
     device_pb2,
@@ -139,8 +140,23 @@ def engine_to_json(engine: inference_service_pb2.Engine) -> dict[str, Any]:
         "max_duration_s": manifest.max_duration_seconds,
         "default_duration_s": manifest.default_duration_seconds,
         "supports_lyrics": manifest.supports_lyrics,
+        "supports_style_audio": manifest.supports_style_audio,
+        "supports_edit": manifest.supports_edit,
+        "checks_lyrics": manifest.checks_lyrics,
         "options_schema": MessageToDict(manifest.options_schema),
         "environment": environment_to_json(engine.environment),
+    }
+
+
+def finding_to_json(finding: engine_pb2.LyricsFinding) -> dict[str, Any]:
+    """Describe what was found in lyrics."""
+    severity = engine_pb2.LyricsFinding.Severity.Name(finding.severity)
+    return {
+        "line": finding.line,
+        "severity": severity.removeprefix("SEVERITY_").lower(),
+        "code": finding.code,
+        "message": finding.message,
+        "remedy": finding.remedy,
     }
 
 

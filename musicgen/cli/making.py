@@ -1,9 +1,9 @@
-"""What `generate`, `vary` and `loop` share: a job makes a track, and the track is saved."""
+"""What commands share that make tracks: a job makes it, and it is saved."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,14 @@ from musicgen.cli.saving_options import Output
 from musicgen.cli.shell import Shell
 from musicgen.cli.values import read_json
 from musicgen.cli.work import Interrupts, Worker
-from musicgen.client import plans
+from musicgen.client import plans, styles
 from musicgen.errors import InvalidField, InvalidLyrics
 
 Spec = job_pb2.JobSpec | Callable[[Worker], Awaitable[job_pb2.JobSpec]]
 """What to make; or what finds it out, when files must be sent first."""
+
+Series = Callable[[Worker], Awaitable[Sequence[tuple[str, job_pb2.JobSpec]]]]
+"""Finds out what to make one after the other, and what each is called meanwhile."""
 
 
 @dataclass(slots=True)
@@ -73,6 +76,31 @@ async def make(shell: Shell, label: str, spec: Spec, output: Output, *, detach: 
             print_json(everything[0].to_json())
     if not shell.json:
         everything[0].tell()
+
+
+async def make_several(
+    shell: Shell, key: str, series: Series, outputs: Sequence[Output], *, detach: bool
+) -> None:
+    """Do as `make` for each of a series, one after the other; as JSON one document with all
+    under `key`."""
+    for output in outputs:
+        output.check(as_json=shell.json)
+    everything: list[Made] = []
+    try:
+        async with shell.studio() as studio:
+            with Interrupts() as interrupts, display_for(as_json=shell.json) as display:
+                worker = Worker(studio, display, interrupts)
+                pieces = await series(worker)
+                for (label, spec), output in zip(pieces, outputs, strict=True):
+                    made = await run(
+                        worker, display, label, spec, output, detach=detach, everything=everything
+                    )
+                    if not shell.json:
+                        made.tell()
+    finally:
+        # What was made before something failed is not lost.
+        if shell.json and everything:
+            print_json({key: [made.to_json() for made in everything]})
 
 
 async def run(
@@ -132,6 +160,11 @@ def read_plan(file: Path) -> plans.Planned:
             fields={"plan": "must be JSON"},
         ) from error
     return plans.read_plan(told)
+
+
+def read_style(file: Path) -> list[float]:
+    """Read a style. Raises FileNotFound, InvalidField."""
+    return styles.read_style(_read(file, "style"))
 
 
 def read_lyrics(file: Path) -> str:

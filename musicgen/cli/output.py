@@ -93,6 +93,9 @@ STYLES = {
     "unavailable": "red",
     "ok": "green",
     "down": "red",
+    "note": "dim",
+    "warning": "yellow",
+    "error": "red",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import sys
 from collections.abc import Callable
@@ -37,6 +38,23 @@ class Output:
                 )
         elif self.path is not None:
             check_target(Path(self.path), overwrite=self.force)
+
+
+def numbered(output: Output, count: int, option: str) -> list[Output]:
+    """Return where each of `count` tracks goes; `option` is what asks for that many. Raises
+    InvalidField if one place can't hold all."""
+    if count == 1 or output.path is None:
+        return [output] * count
+    if output.path == "-":
+        raise InvalidField(
+            "stdout can carry only one track.",
+            remedy=f"Leave out {option}, or give -o a file name.",
+        )
+    path = Path(output.path)
+    return [
+        dataclasses.replace(output, path=str(path.with_stem(f"{path.stem}-{number}")))
+        for number in range(1, count + 1)
+    ]
 
 
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from musicgen.api.audio.v1 import audio_pb2
 from musicgen.cli.exits import FileNotFound
 from musicgen.cli.work import Worker
-from musicgen.client.specs import checked_text
+from musicgen.client.sendable import checked_text
 
 
 class Source:

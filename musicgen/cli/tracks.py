@@ -10,6 +10,7 @@ import click
 
 from musicgen.api.library.v1 import track_pb2
 from musicgen.cli.display import display_for
+from musicgen.cli.engine_facts import engine_facts
 from musicgen.cli.jsonable import track_to_json
 from musicgen.cli.output import (
     clock,
@@ -196,6 +197,7 @@ def _print(shell: Shell, track: track_pb2.Track) -> None:
         "created": described["create_time"],
     }
     print_facts((name, str(value or "")) for name, value in facts.items())
+    print_facts(engine_facts(recipe))
     print_facts(plan_facts(recipe))
     print_facts(
         ("file", f"{file.label} ({file.name}, {size(file.size_bytes)})") for file in track.files

@@ -23,12 +23,7 @@ _CLOCK = re.compile(r"(?:(\d{1,9}):)?(\d{1,9}):(\d\d(?:\.\d+)?)", re.ASCII)
 def parse_length(text: str) -> float:
     """Read a length in seconds: "90", "1h", "90m", "1h30m", "45s", "2:30" or "2:30:00".
     Raises InvalidField; whether the length is allowed is for the studio to say."""
-    text = text.strip().lower()
-    match = _SECONDS.fullmatch(text) or _UNITS.fullmatch(text) or _CLOCK.fullmatch(text)
-    hours, minutes, seconds = (
-        (float(group or 0) for group in match.groups()) if match else (0.0,) * 3
-    )
-    length_s = hours * 3600 + minutes * 60 + seconds
+    length_s = _seconds(text)
     if not length_s:
         raise InvalidField(
             f"{text!r} is no length of music.",
@@ -36,6 +31,15 @@ def parse_length(text: str) -> float:
             fields={"length": "must be a length above zero"},
         )
     return length_s
+
+
+def _seconds(text: str) -> float | None:
+    text = text.strip().lower()
+    match = _SECONDS.fullmatch(text) or _UNITS.fullmatch(text) or _CLOCK.fullmatch(text)
+    if not match or not text:
+        return None
+    hours, minutes, seconds = (float(group or 0) for group in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
 
 
 class Length(click.ParamType[float]):
@@ -69,6 +73,35 @@ class Points(click.ParamType[tuple[int, int]]):
                 fields={"points": "must be START:END in frames"},
             )
         return int(match[1]), int(match[2])
+
+
+class Part(click.ParamType[tuple[float, float | None]]):
+    """A part of a piece: where it begins and ends, in seconds; None is the piece's end."""
+
+    name = "start-end"
+
+    def convert(
+        self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None
+    ) -> tuple[float, float | None]:
+        """Read "12.5-20", "1:05-1:20" or "40-"; whether the piece has it is for the studio to
+        say."""
+        if isinstance(value, tuple):
+            return value
+        first, dash, last = str(value).partition("-")
+        start_s, end_s = _seconds(first), _seconds(last)
+        if start_s is None or not dash or (end_s is None and last.strip()):
+            raise InvalidField(
+                f"{value!r} is no part of a piece.",
+                remedy="Give where it begins and ends, such as 12.5-20 or 1:05-1:20, in seconds "
+                "from the start; 40- is from there to the end.",
+                fields={"part": "must be START-END"},
+            )
+        if end_s is not None and end_s <= start_s:
+            raise InvalidField(
+                f"The part {value} ends before it begins.",
+                fields={"part": "must begin before it ends"},
+            )
+        return start_s, end_s
 
 
 def parse_options(pairs: Sequence[str]) -> dict[str, Any]:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import secrets
-from pathlib import Path
 
 import click
 
-from musicgen.cli.display import display_for
-from musicgen.cli.making import Made, run
-from musicgen.cli.output import print_json
-from musicgen.cli.saving_options import Output, output_options
+from musicgen.api.jobs.v1 import job_pb2
+from musicgen.cli import making
+from musicgen.cli.saving_options import Output, numbered, output_options
 from musicgen.cli.shell import Shell, run_async, studio_options
-from musicgen.cli.work import Interrupts, Worker
+from musicgen.cli.work import Worker
 from musicgen.client import plans, specs
-from musicgen.errors import InvalidField
 
 MOST = 20
 
@@ -59,62 +55,20 @@ def vary(
     output: Output,
 ) -> None:
     """Make variations of TRACK, which the composer made: its plan, with some layers anew."""
-    outputs = _numbered(output, count)
-    for one in outputs:
-        one.check(as_json=shell.json)
-    run_async(_vary(shell, track_id, layers, seed, outputs, detach=detach))
 
+    async def series(worker: Worker) -> list[tuple[str, job_pb2.JobSpec]]:
+        track = await worker.studio.get_track(track_id)
+        plan = plans.plan_of(track).plan
+        known = plans.layers_of(await worker.studio.list_engines())
+        chosen = plans.chosen_layers(known, layers, plan)
+        pieces = []
+        for index in range(count):
+            drawn = secrets.randbits(32) if seed is None else (seed + index) % (1 << 32)
+            title = plans.variation_title(track.title, chosen, index + 1 if count > 1 else None)
+            spec = specs.vary(track, dict.fromkeys(chosen, drawn), title=title)
+            label = f"Variation {index + 1} of {count}" if count > 1 else "Varying"
+            pieces.append((label, spec))
+        return pieces
 
-async def _vary(
-    shell: Shell,
-    track_id: str,
-    wanted: tuple[str, ...],
-    seed: int | None,
-    outputs: list[Output],
-    *,
-    detach: bool,
-) -> None:
-    everything: list[Made] = []
-    try:
-        async with shell.studio() as studio:
-            with Interrupts() as interrupts, display_for(as_json=shell.json) as display:
-                worker = Worker(studio, display, interrupts)
-                track = await studio.get_track(track_id)
-                plan = plans.plan_of(track).plan
-                known = plans.layers_of(await studio.list_engines())
-                layers = plans.chosen_layers(known, wanted, plan)
-                several = len(outputs) > 1
-                for index, output in enumerate(outputs):
-                    drawn = secrets.randbits(32) if seed is None else (seed + index) % (1 << 32)
-                    number = index + 1 if several else None
-                    spec = specs.vary(
-                        track,
-                        dict.fromkeys(layers, drawn),
-                        title=plans.variation_title(track.title, layers, number),
-                    )
-                    label = f"Variation {index + 1} of {len(outputs)}" if several else "Varying"
-                    made = await run(
-                        worker, display, label, spec, output, detach=detach, everything=everything
-                    )
-                    if not shell.json:
-                        made.tell()
-    finally:
-        # What was made before something failed is not lost.
-        if shell.json and everything:
-            print_json({"variations": [made.to_json() for made in everything]})
-
-
-def _numbered(output: Output, count: int) -> list[Output]:
-    """Return where each variation goes. Raises InvalidField if one place can't hold all."""
-    if count == 1 or output.path is None:
-        return [output] * count
-    if output.path == "-":
-        raise InvalidField(
-            "stdout can carry only one variation.",
-            remedy="Leave out --count, or give -o a file name.",
-        )
-    path = Path(output.path)
-    return [
-        dataclasses.replace(output, path=str(path.with_stem(f"{path.stem}-{number}")))
-        for number in range(1, count + 1)
-    ]
+    outputs = numbered(output, count, "--count")
+    run_async(making.make_several(shell, "variations", series, outputs, detach=detach))

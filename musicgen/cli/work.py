@@ -75,13 +75,13 @@ class Worker:
     """Does long work for one command."""
 
     def __init__(self, studio: Studio, display: Display, interrupts: Interrupts) -> None:
-        self._studio = studio
+        self.studio = studio
         self._display = display
         self._interrupts = interrupts
 
     async def submit(self, spec: job_pb2.JobSpec) -> job_pb2.Job:
         """Have a job accepted. After Ctrl-C it is cancelled if it was accepted."""
-        creating = asyncio.ensure_future(self._studio.create_job(spec, str(uuid.uuid4())))
+        creating = asyncio.ensure_future(self.studio.create_job(spec, str(uuid.uuid4())))
         if await self._interrupted(creating):
             with contextlib.suppress(StudioError, TimeoutError):
                 await self._cancel((await asyncio.wait_for(creating, REPLY_S)).job_id)
@@ -106,7 +106,7 @@ class Worker:
             away = True
 
         waiting = asyncio.ensure_future(
-            self._studio.wait(
+            self.studio.wait(
                 job.job_id,
                 changed,
                 on_disconnect=disconnected,
@@ -139,16 +139,14 @@ class Worker:
         """Send a local file to the studio."""
         label = f"Sending {file.name}"
         return await self._stoppable(
-            self._studio.upload(
-                file, lambda done, total: self._display.transfer(label, done, total)
-            )
+            self.studio.upload(file, lambda done, total: self._display.transfer(label, done, total))
         )
 
     async def track_of(self, job: job_pb2.Job) -> track_pb2.Track:
         """Return the first track that a job made."""
         if not job.result.track_ids:
             raise ArtifactNotFound(f"Job {job.job_id} made no track.")
-        return await self._stoppable(self._studio.get_track(job.result.track_ids[0]))
+        return await self._stoppable(self.studio.get_track(job.result.track_ids[0]))
 
     async def save(
         self, track_id: str, output: str | None, format: str, *, overwrite: bool
@@ -168,11 +166,11 @@ class Worker:
                 self._display.transfer("Saving", done, total)
 
             if output == "-":
-                await self._studio.download(download, sys.stdout.buffer, show)
+                await self.studio.download(download, sys.stdout.buffer, show)
                 sys.stdout.buffer.flush()
                 return
             with saving(Path(output), overwrite=overwrite) as sink:
-                await self._studio.download(download, sink, show)
+                await self.studio.download(download, sink, show)
 
         await self._stoppable(fetch())
         saved = {
@@ -208,7 +206,7 @@ class Worker:
             self._display.transfer(f"Saving {file.label}", done, total)
 
         with saving(target, overwrite=overwrite) as sink:
-            await self._studio.download_file(file, sink, show)
+            await self.studio.download_file(file, sink, show)
 
     async def fetch(self, artifact: audio_pb2.Artifact, target: Path, *, overwrite: bool) -> None:
         """Save a file that a job left."""
@@ -218,7 +216,7 @@ class Worker:
 
         async def into() -> None:
             with saving(target, overwrite=overwrite) as sink:
-                await self._studio.download_artifact(artifact, sink, show)
+                await self.studio.download_artifact(artifact, sink, show)
 
         await self._stoppable(into())
 
@@ -244,7 +242,7 @@ class Worker:
 
     async def _cancel(self, job_id: str) -> None:
         with contextlib.suppress(JobAlreadyTerminal):
-            await self._studio.cancel_job(job_id)
+            await self.studio.cancel_job(job_id)
 
 
 def run_job(shell: Shell, spec: job_pb2.JobSpec, label: str) -> job_pb2.Job:

@@ -6,12 +6,14 @@
         job = await studio.run(specs.generate("calm piano", duration_s=60, seed=7))
         track = await studio.get_track(job.result.track_ids[0])
         await studio.run(specs.vary(track, {"lead": 8}))  # the same with another melody
+        # or, with an engine that can: all the same but for what is from 12.5 to 20 s
+        await studio.run(specs.regenerate(track, [(12.5, 20)], seed=8))
 
 Results are the messages of the contract (`musicgen.api`); errors are those of
 `musicgen.errors`.
 """
 
-from musicgen.client import plans, specs
+from musicgen.client import plans, specs, styles
 from musicgen.client.address import Endpoint
 from musicgen.client.saving import saving
 from musicgen.client.studio import Studio
@@ -29,4 +31,5 @@ __all__ = [
     "plans",
     "saving",
     "specs",
+    "styles",
 ]

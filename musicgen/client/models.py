@@ -15,7 +15,7 @@ from musicgen.api.inference.v1 import (
     model_service_pb2,
     model_service_pb2_grpc,
 )
-from musicgen.client.specs import checked_text
+from musicgen.client.sendable import checked_text
 
 Call = Callable[..., Awaitable[Any]]
 """Sends a request to a method; repeats it while the studio is UNAVAILABLE."""
@@ -41,7 +41,8 @@ class Models:
         return model
 
     async def remove(self, name: str) -> model_pb2.Model:
-        """Remove a model's files, and what only it needed. Raises ModelNotFound, ModelInUse."""
+        """Remove a model's files, and what only it needed. Raises ModelNotFound, ModelInUse,
+        ModelLoading."""
         request = model_service_pb2.RemoveModelRequest(model=checked_text("model", name))
         model: model_pb2.Model = (await self._call(self._models.RemoveModel, request)).model
         return model
@@ -57,7 +58,7 @@ class Models:
 
     async def load(self, name: str) -> model_pb2.Model:
         """Have a model loaded; its state says when it is. Raises ModelNotFound,
-        ModelNotInstalled, ModelInUse, EnvironmentMissing."""
+        ModelNotInstalled, ModelInUse, ModelLoading, OutOfMemory, EnvironmentMissing."""
         request = model_service_pb2.LoadModelRequest(model=checked_text("model", name))
         model: model_pb2.Model = (await self._call(self._models.LoadModel, request)).model
         return model

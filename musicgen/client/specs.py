@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from musicgen.api.audio.v1 import audio_pb2
@@ -13,8 +12,17 @@ from musicgen.api.inference.v1 import environment_pb2, inference_service_pb2, mo
 from musicgen.api.jobs.v1 import job_pb2
 from musicgen.api.library.v1 import track_pb2
 from musicgen.api.looper.v1 import loop_pb2
-from musicgen.client import plans
-from musicgen.errors import InvalidField, InvalidLyrics, InvalidPrompt, UnsupportedFormat
+from musicgen.client import plans, recipes
+from musicgen.client.sendable import (
+    UTF8_REMEDY,
+    check_options,
+    checked_length,
+    checked_text,
+    invalid,
+    is_unicode,
+)
+from musicgen.client.styles import STYLE_OPTION
+from musicgen.errors import InvalidLyrics, InvalidPrompt, UnsupportedFormat
 
 FORMATS: Mapping[str, audio_pb2.AudioFormat.ValueType] = {
     "flac": audio_pb2.AUDIO_FORMAT_FLAC,
@@ -43,41 +51,95 @@ def generate(
     lyrics: str = "",
     options: Mapping[str, Any] | None = None,
     parent_track_id: str = "",
+    style_audio: audio_pb2.AudioRef | None = None,
 ) -> job_pb2.JobSpec:
     """Ask for a track. `duration_s` None means the engine's default; `seed` (0 to
     2**32 - 1) None means that the studio draws one; `engine` "" means its default;
     `options` are the engine's own and of JSON's types; `parent_track_id` is the track that
-    this one is a variation of.
+    this one is a variation of; `style_audio` is music that the style is taken from instead
+    of from the prompt, for engines that can.
 
     Raises InvalidPrompt or InvalidLyrics for text that is not Unicode, InvalidField.
     """
-    if not _is_unicode(prompt):
-        raise InvalidPrompt("The prompt is not valid UTF-8 text.", remedy=_UTF8_REMEDY)
-    if not _is_unicode(lyrics):
-        raise InvalidLyrics("The lyrics are not valid UTF-8 text.", remedy=_UTF8_REMEDY)
     if not prompt.strip():
         raise InvalidPrompt("The prompt is empty.")
-    if not _is_unicode(engine):
-        raise _invalid("engine", "must be valid UTF-8 text")
-    parameters = engine_pb2.GenerationParameters(prompt=prompt, lyrics=lyrics)
-    if duration_s is not None:
-        parameters.duration_seconds = _length("duration_seconds", duration_s)
-    if seed is not None:
-        if not 0 <= seed < 1 << 32:
-            raise _invalid("seed", "must be 0 to 4294967295")
-        parameters.seed = seed
-    if options:
-        _check_options(options, "options")
-        try:
-            parameters.options.update(options)
-        except (ValueError, TypeError) as error:
-            raise _invalid("options", "must be of JSON's types") from error
     spec = inference_service_pb2.GenerateSpec(
-        engine=engine,
-        parameters=parameters,
+        engine=checked_text("engine", engine),
+        parameters=parameters(
+            prompt, duration_s=duration_s, seed=seed, lyrics=lyrics, options=options
+        ),
         parent_track_id=checked_text("parent_track_id", parent_track_id),
+        style_audio=style_audio,
     )
     return job_pb2.JobSpec(generate=spec)
+
+
+def parameters(
+    prompt: str,
+    *,
+    duration_s: float | None = None,
+    seed: int | None = None,
+    lyrics: str = "",
+    options: Mapping[str, Any] | None = None,
+) -> engine_pb2.GenerationParameters:
+    """Return what every engine is asked for, as in `generate`."""
+    if not is_unicode(prompt):
+        raise InvalidPrompt("The prompt is not valid UTF-8 text.", remedy=UTF8_REMEDY)
+    if not is_unicode(lyrics):
+        raise InvalidLyrics("The lyrics are not valid UTF-8 text.", remedy=UTF8_REMEDY)
+    message = engine_pb2.GenerationParameters(prompt=prompt, lyrics=lyrics)
+    if duration_s is not None:
+        message.duration_seconds = checked_length("duration_seconds", duration_s)
+    if seed is not None:
+        if not 0 <= seed < 1 << 32:
+            raise invalid("seed", "must be 0 to 4294967295")
+        message.seed = seed
+    if options:
+        check_options(options, "options")
+        try:
+            message.options.update(options)
+        except (ValueError, TypeError) as error:
+            raise invalid("options", "must be of JSON's types") from error
+    return message
+
+
+def regenerate(
+    track: track_pb2.Track,
+    parts: Sequence[tuple[float, float | None]],
+    *,
+    prompt: str | None = None,
+    lyrics: str | None = None,
+    engine: str = "",
+    seed: int | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> job_pb2.JobSpec:
+    """Ask for a track of which some parts are made anew and all else stays, sample by sample.
+    A part is (start, end) in seconds; an end of None is that of the track.
+
+    What isn't given is as in the track's recipe: prompt, lyrics with their times, engine and
+    its options, to which `options` are added. A `prompt` also replaces music that the track's
+    style was taken from. `seed` None means another one than before. Raises InvalidField if the
+    recipe doesn't say what made the track.
+    """
+    asked = recipes.asked_of(track, engine)
+    kept, style_audio = dict(asked.options), asked.style_audio
+    if prompt is not None:
+        kept.pop(STYLE_OPTION, None)
+        style_audio = None
+    spec = generate(
+        asked.prompt if prompt is None else prompt,
+        seed=seed,
+        engine=asked.engine,
+        lyrics=asked.lyrics if lyrics is None else lyrics,
+        options={**kept, **(options or {})},
+        parent_track_id=track.track_id,
+        style_audio=style_audio,
+    )
+    edit = spec.generate.edit
+    edit.source.track_id = track.track_id
+    for start_s, end_s in parts:
+        edit.regenerate.add(start_seconds=start_s, end_seconds=end_s)
+    return spec
 
 
 def vary(
@@ -134,31 +196,31 @@ def loop(
     if points is not None:
         start_frame, end_frame = points
         if not 0 <= start_frame < end_frame < 1 << 63:
-            raise _invalid("points", "must be two frames, the first before the second")
+            raise invalid("points", "must be two frames, the first before the second")
         spec.points.start_frame, spec.points.end_frame = start_frame, end_frame
     if crossfade_ms is not None:
         if not math.isfinite(crossfade_ms):
-            raise _invalid("crossfade_ms", "must be a finite number")
+            raise invalid("crossfade_ms", "must be a finite number")
         spec.crossfade_ms = crossfade_ms
     if ending:
         if ending not in ENDINGS:
-            raise _invalid("ending", f"must be one of {', '.join(ENDINGS)}")
+            raise invalid("ending", f"must be one of {', '.join(ENDINGS)}")
         spec.ending = ENDINGS[ending]
     if fade_s is not None:
-        spec.fade_seconds = _length("fade_seconds", fade_s)
+        spec.fade_seconds = checked_length("fade_seconds", fade_s)
     spec.format = _format(format or "flac")
     return job_pb2.JobSpec(loop=spec)
 
 
 def _set_extent(spec: loop_pb2.LoopSpec, length_s: float | None, cycles: int | None) -> None:
     if length_s is not None and cycles is None:
-        spec.length_seconds = _length("length_seconds", length_s)
+        spec.length_seconds = checked_length("length_seconds", length_s)
     elif cycles is not None and length_s is None:
         if not 0 < cycles < 1 << 31:
-            raise _invalid("cycles", "must be a positive number")
+            raise invalid("cycles", "must be a positive number")
         spec.cycles = cycles
     else:
-        raise _invalid("length_seconds", "must be given, or cycles instead")
+        raise invalid("length_seconds", "must be given, or cycles instead")
 
 
 def find_loops(
@@ -172,12 +234,12 @@ def find_loops(
     `max_candidates` 0 means five; `min_s` and `max_s` are the shortest and longest cycle
     wanted, in seconds. Raises InvalidField."""
     if not 0 <= max_candidates < 1 << 31:
-        raise _invalid("max_candidates", "must be 0 or a positive number")
+        raise invalid("max_candidates", "must be 0 or a positive number")
     spec = loop_pb2.FindLoopsSpec(source=source, max_candidates=max_candidates)
     if min_s is not None:
-        spec.min_seconds = _length("min_seconds", min_s)
+        spec.min_seconds = checked_length("min_seconds", min_s)
     if max_s is not None:
-        spec.max_seconds = _length("max_seconds", max_s)
+        spec.max_seconds = checked_length("max_seconds", max_s)
     return job_pb2.JobSpec(find_loops=spec)
 
 
@@ -220,87 +282,14 @@ ACTIONS: Mapping[str, environment_pb2.SetupEngineSpec.Action.ValueType] = {
 def setup_engine(engine: str, action: str = "make") -> job_pb2.JobSpec:
     """Ask for an engine's environment; `action` is one of ACTIONS. Raises InvalidField."""
     if action not in ACTIONS:
-        raise _invalid("action", f"must be one of {', '.join(ACTIONS)}")
+        raise invalid("action", f"must be one of {', '.join(ACTIONS)}")
     spec = environment_pb2.SetupEngineSpec(
         engine=checked_text("engine", engine), action=ACTIONS[action]
     )
     return job_pb2.JobSpec(setup_engine=spec)
 
 
-def checked_text(field: str, value: str) -> str:
-    """Return text that can be sent. Raises InvalidField for one that is not Unicode."""
-    if not _is_unicode(value):
-        raise _invalid(field, "must be valid UTF-8 text")
-    return value
-
-
-def checked_header(field: str, value: str) -> str:
-    """Return text that can be sent in a header. Raises InvalidField, without repeating
-    what may be a secret."""
-    if not (value.isascii() and value.isprintable()):
-        raise _invalid(field, "must be printable ASCII")
-    return value
-
-
-_UTF8_REMEDY = "Send text as UTF-8; set the terminal's or the file's encoding to UTF-8."
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether `text` can be encoded: bytes that were no UTF-8 on a command line arrive
-    as lone surrogates, which can't."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-_MOST_DEPTH = 20
-"""How deep options may be nested. Messages carry about thirty levels of JSON."""
-
-
-def _check_options(value: object, path: str, depth: int = 0) -> None:
-    """Raise InvalidField, with its path, for what no message can carry."""
-    if fault := _fault(value):
-        raise _invalid(path, fault)
-    if not isinstance(value, Mapping | list | tuple):
-        return
-    if depth == _MOST_DEPTH:
-        raise _invalid("options", f"must not be nested deeper than {_MOST_DEPTH} levels")
-    if isinstance(value, Mapping):
-        inside = [(f"{path}.{name}", inner) for name, inner in value.items()]
-    else:
-        inside = [(f"{path}[{index}]", inner) for index, inner in enumerate(value)]
-    for place, inner in inside:
-        _check_options(inner, place, depth + 1)
-
-
-def _fault(value: object) -> str:
-    """Say what is wrong with a value by itself; nothing if it can be sent."""
-    if isinstance(value, str) and not _is_unicode(value):
-        return "must be valid UTF-8 text"
-    # Written so that NaN can't be sent.
-    if isinstance(value, int | float) and not abs(value) <= sys.float_info.max:
-        return "is no number that can be sent"
-    if isinstance(value, Mapping) and not all(
-        isinstance(name, str) and _is_unicode(name) for name in value
-    ):
-        return "must have names that are valid UTF-8 text"
-    return ""
-
-
-def _length(field: str, seconds: float) -> float:
-    # 0 would silently mean "the default", and NaN passes every comparison.
-    if not (math.isfinite(seconds) and seconds > 0):
-        raise _invalid(field, "must be a positive number of seconds")
-    return seconds
-
-
 def _format(name: str) -> audio_pb2.AudioFormat.ValueType:
     if name not in FORMATS:
         raise UnsupportedFormat(f"{name!r} is not a format that the studio writes.")
     return FORMATS[name]
-
-
-def _invalid(field: str, what: str) -> InvalidField:
-    return InvalidField(f"{field} {what}.", fields={field: what})

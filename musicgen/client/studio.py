@@ -20,6 +20,7 @@ from musicgen.api.inference.v1 import inference_service_pb2, inference_service_p
 from musicgen.api.jobs.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
 from musicgen.api.library.v1 import library_service_pb2, library_service_pb2_grpc, track_pb2
 from musicgen.api.system.v1 import system_service_pb2, system_service_pb2_grpc
+from musicgen.client import specs
 from musicgen.client.address import (
     API_KEY_HEADER,
     API_KEY_VARIABLE,
@@ -28,16 +29,19 @@ from musicgen.client.address import (
     parse_endpoint,
 )
 from musicgen.client.backoff import Backoff
+from musicgen.client.explaining import explained
 from musicgen.client.models import Models
-from musicgen.client.specs import checked_header, checked_text
+from musicgen.client.sendable import checked_header, checked_text
 from musicgen.client.transfer import OnBytes, Transfers
 from musicgen.client.view import TERMINAL_STATES, JobsView, Kind
 from musicgen.client.watch import SILENCE_S, Update, follow
-from musicgen.errors import Cancelled, JobNotFound, ServiceUnavailable, StudioError, Unavailable
+from musicgen.errors import Cancelled, JobNotFound, StudioError, Unavailable
 from musicgen.rpc.channel import connect
 from musicgen.rpc.status import from_error_proto, from_rpc_error
 
 CALL_DEADLINE_S = 15.0
+CHECK_DEADLINE_S = 30.0
+"""An engine that is to check lyrics may have to start for it."""
 CALL_ATTEMPTS = 4
 PATIENCE_S = 60.0
 PAGE_SIZE = 200
@@ -228,6 +232,23 @@ class Studio:
         )
         return list(response.engines)
 
+    async def check_lyrics(
+        self,
+        lyrics: str,
+        engine: str,
+        *,
+        duration_s: float | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> inference_service_pb2.CheckLyricsResponse:
+        """Ask an engine which lines of lyrics it would not sing as they stand in a piece of
+        this length (default: its own), and why. Nothing is made. Raises ModelNotFound,
+        InvalidField from an engine that checks none, InvalidLyrics, EnvironmentMissing."""
+        request = inference_service_pb2.CheckLyricsRequest(
+            engine=checked_text("engine", engine),
+            parameters=specs.parameters("", duration_s=duration_s, lyrics=lyrics, options=options),
+        )
+        return await self._call(self._inference.CheckLyrics, request, deadline_s=CHECK_DEADLINE_S)
+
     async def list_tracks(self, query: str = "") -> AsyncIterator[track_pb2.Track]:
         """Go through the library, newest first; `query` holds words to be found."""
         request = library_service_pb2.ListTracksRequest(
@@ -331,52 +352,23 @@ class Studio:
         request: Request,
         *,
         attempts: int = CALL_ATTEMPTS,
+        deadline_s: float = CALL_DEADLINE_S,
     ) -> Response:
         for attempt in range(1, attempts + 1):
-            call = method(request, timeout=CALL_DEADLINE_S, metadata=tuple(self._headers.items()))
+            call = method(request, timeout=deadline_s, metadata=tuple(self._headers.items()))
             try:
                 return await call
             except grpc.RpcError as caught:
                 error = from_rpc_error(caught)
                 if not isinstance(error, Unavailable) or attempt == attempts:
-                    raise self._explain(caught) from caught
+                    raise self._explain(caught, deadline_s) from caught
             finally:
                 call.cancel()  # a call that is only dropped is never freed
             await asyncio.sleep(error.retry_after_s or self._backoff.delay_s(attempt + 1))
         raise AssertionError("the last attempt returns or raises")
 
-    def _explain(self, caught: grpc.RpcError) -> StudioError:
-        """Rebuild the error of a call; say it better where the studio said nothing."""
-        error = from_rpc_error(caught)
-        code, cause = caught.code(), caught.details() or ""
-        if type(error) is ServiceUnavailable and not error.metadata:
-            return unreachable(self.endpoint.address, cause)
-        if code is grpc.StatusCode.DEADLINE_EXCEEDED and not error.metadata:
-            return ServiceUnavailable(
-                f"The studio at {self.endpoint.address} did not answer in {CALL_DEADLINE_S:g} s."
-            )
-        if code is grpc.StatusCode.UNIMPLEMENTED:
-            return ServiceUnavailable(
-                f"What answers at {self.endpoint.address} is no studio, or one of another version.",
-                remedy="Check the address; `musicgen up` prints that of the studio it starts.",
-            )
-        return error
-
-
-def unreachable(address: str, cause: str) -> ServiceUnavailable:
-    """Say that there is no studio at `address`, or no such part of it, and what to do."""
-    if "upstream" in cause:  # the gateway answers for a service that doesn't
-        return ServiceUnavailable(
-            f"The studio at {address} runs, but the part asked for doesn't answer.",
-            remedy="Try again in a few seconds; `musicgen health` shows which part is down.",
-            metadata={"address": address, "cause": cause},
-        )
-    return ServiceUnavailable(
-        f"No studio answers at {address}.",
-        remedy="Start one with `musicgen up`, or name another with --address or "
-        "$MUSICGEN_GATEWAY; `musicgen doctor` looks for what is wrong.",
-        metadata={"address": address, "cause": cause},
-    )
+    def _explain(self, caught: grpc.RpcError, deadline_s: float = CALL_DEADLINE_S) -> StudioError:
+        return explained(caught, self.endpoint.address, deadline_s)
 
 
 def _outcome(job: job_pb2.Job) -> job_pb2.Job:

@@ -20,7 +20,13 @@ from musicgen.engine.convert import (
     preview_from_proto,
 )
 from musicgen.engine.servicer import TOKEN_METADATA
-from musicgen.errors import EngineCrashed, ModelNotFound, ServiceUnavailable
+from musicgen.errors import (
+    EngineCrashed,
+    InvalidField,
+    ModelNotFound,
+    ServiceUnavailable,
+    StudioError,
+)
 from musicgen.progress import Progress
 from musicgen.rpc.channel import connect
 from musicgen.rpc.convert_progress import progress_from_proto
@@ -85,14 +91,18 @@ class EngineClient:
         none, GenerationTimeout."""
         request = engine_service_pb2.CheckLyricsRequest(parameters=parameters_to_proto(parameters))
         call = self._stub.CheckLyrics(request, metadata=self._metadata, timeout=timeout_s)
-        return await self._answer(call)
+        checks_none = InvalidField(
+            "The engine checks no lyrics.", fields={"engine": "checks no lyrics"}
+        )
+        return await self._answer(call, checks_none)
 
-    async def _answer(self, call: Awaitable[Answer]) -> Answer:
+    async def _answer(self, call: Awaitable[Answer], lacking: StudioError | None = None) -> Answer:
+        """Return what a host answers; `lacking` is raised if it knows no such method."""
         try:
             return await call
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                raise ModelNotFound("The engine has no models.") from error
+                raise lacking or ModelNotFound("The engine has no models.") from error
             raise from_rpc_error(error) from error
         except asyncio.CancelledError as end:
             raise _closed_or(end) from end

@@ -42,12 +42,25 @@ def validate(parameters: Parameters, manifest: Manifest, *, at: str = "parameter
         raise InvalidField(f"{path} {text}.", fields=fields)
 
 
-def validate_inputs(parameters: Parameters, manifest: Manifest) -> None:
-    """Check what a host is given to read. Raises InvalidField."""
-    if parameters.style_audio and not manifest.supports_style_audio:
-        raise _unsupported(manifest, "style_audio", "takes no style from music")
+def validate_inputs(
+    parameters: Parameters,
+    manifest: Manifest,
+    *,
+    style_at: str = "style_audio_path",
+    parts_at: str = "regenerate",
+) -> None:
+    """Check what a host is given to read; `style_at` and `parts_at` are the paths of these
+    in the request. Raises InvalidField."""
+    if parameters.style_audio:
+        check_style_audio(manifest, at=style_at)
     if parameters.edit:
-        check_parts(parameters.edit.regenerate, manifest, None, at="regenerate")
+        check_parts(parameters.edit.regenerate, manifest, None, at=parts_at)
+
+
+def check_style_audio(manifest: Manifest, *, at: str) -> None:
+    """Raise InvalidField unless the engine can take its style from music."""
+    if not manifest.supports_style_audio:
+        raise _unsupported(manifest, at, "takes no style from music")
 
 
 def check_parts(

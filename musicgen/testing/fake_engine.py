@@ -20,16 +20,20 @@ import numpy as np
 import soundfile
 
 from musicgen import errors
+from musicgen.artifacts import sha256_of
 from musicgen.audio.codecs import BLOCK_FRAMES, Samples
 from musicgen.engine.base import (
     MIX_FILE,
+    CheckedLyrics,
     Engine,
     ExtraFile,
     Generation,
+    LyricsFinding,
     Manifest,
     Parameters,
     Preview,
     Report,
+    TimeRange,
 )
 from musicgen.progress import Progress, ProgressMeter, Stage
 from musicgen.testing.signals import sine
@@ -38,6 +42,10 @@ SAMPLE_RATE_HZ = 44_100
 MODELS = ("big",)
 """What it can load, though it needs no model to play a sine."""
 HANG_S = 3_600.0
+LONG_LINE_CHARACTERS = 40
+"""It finds fault with lines of lyrics that are longer,"""
+LONGEST_LINE_CHARACTERS = 80
+"""and claims that it does not sing those that are longer than this."""
 
 SCORE = (
     b"MThd"
@@ -128,14 +136,18 @@ MANIFEST = Manifest(
     name="fake",
     display_name="Fake",
     version="1.0.0",
-    description="Follows a script and makes a sine; for tests.",
+    description="Follows a script and makes a sine, whatever the words; for tests.",
     license="Apache-2.0",
     sample_rate_hz=SAMPLE_RATE_HZ,
     channels=2,
     min_duration_s=0.1,
     max_duration_s=600.0,
     default_duration_s=1.0,
+    supports_lyrics=True,
     options_schema=OPTIONS_SCHEMA,
+    supports_style_audio=True,
+    supports_edit=True,
+    checks_lyrics=True,
 )
 
 
@@ -147,6 +159,27 @@ def frequency_hz(seed: int) -> float:
 def expected_samples(seed: int, duration_s: float) -> Samples:
     """Return exactly what the engine makes. Shape [frames, 2]."""
     return sine(frequency_hz(seed), round(duration_s * SAMPLE_RATE_HZ), SAMPLE_RATE_HZ)
+
+
+def expected_edit(source: Samples, regenerate: Sequence[TimeRange], seed: int) -> Samples:
+    """Return exactly what the engine makes of a source: the seed's sine in the parts, and the
+    source outside of them. Shape [frames, 2], as that of `source`."""
+    made, tone = source.copy(), sine(frequency_hz(seed), len(source), SAMPLE_RATE_HZ)
+    for part in regenerate:
+        start = round(part.start_s * SAMPLE_RATE_HZ)
+        end = None if part.end_s is None else round(part.end_s * SAMPLE_RATE_HZ)
+        made[start:end] = tone[start:end]
+    return made
+
+
+def timed(lyrics: str, duration_s: float) -> str:
+    """Return lyrics as LRC, their lines spread evenly over the piece."""
+    lines = [line.strip() for line in lyrics.splitlines() if line.strip()]
+    times_s = (number * duration_s / len(lines) for number in range(len(lines)))
+    return "\n".join(
+        f"[{int(time_s // 60):02}:{time_s % 60:05.2f}]{line}"
+        for time_s, line in zip(times_s, lines, strict=True)
+    )
 
 
 class FakeEngine(Engine):
@@ -175,7 +208,7 @@ class FakeEngine(Engine):
         script = dataclasses.replace(self._script, **parameters.options)
         meter = ProgressMeter([Stage("playing", script.steps, 1.0)])
         self._report(report, script, meter.enter("playing"))
-        samples = expected_samples(parameters.seed, parameters.duration_s)
+        samples, told = _samples(parameters)
         for step in range(1, script.steps + 1):
             self._misbehave(script, step)
             time.sleep(script.step_s)
@@ -188,9 +221,23 @@ class FakeEngine(Engine):
             genre="test tone",
             tempo_bpm=120.0,
             musical_key="A major",
-            decisions={"frequency_hz": frequency_hz(parameters.seed), "steps": script.steps},
+            decides_length=parameters.edit is not None,
+            decisions={
+                "frequency_hz": frequency_hz(parameters.seed),
+                "steps": script.steps,
+                **told,
+            },
             files=_write_extras(samples, scratch, script),
         )
+
+    def check_lyrics(self, parameters: Parameters) -> CheckedLyrics:
+        """Find fault with long lines."""
+        found = [
+            _finding(number, len(line))
+            for number, line in enumerate(parameters.lyrics.splitlines(), 1)
+            if len(line) > LONG_LINE_CHARACTERS
+        ]
+        return CheckedLyrics(found, timed(parameters.lyrics, parameters.duration_s))
 
     @staticmethod
     def _report(report: Report, script: Script, event: Progress | Preview) -> None:
@@ -217,6 +264,41 @@ def _failure(reason: str) -> Exception:
     if reason == "DISK":
         return OSError(28, "No space left on device")
     return errors.by_reason(reason)("The script says so.")
+
+
+def _samples(parameters: Parameters) -> tuple[Samples, dict[str, Any]]:
+    """Make the mix; also say of each input what it was."""
+    samples = expected_samples(parameters.seed, parameters.duration_s)
+    told: dict[str, Any] = {}
+    if parameters.lyrics:
+        told["lyrics"] = timed(parameters.lyrics, parameters.duration_s)
+    if parameters.style_audio:
+        told["style_audio"] = _read(parameters.style_audio)[1]
+    if edit := parameters.edit:
+        source, facts = _read(edit.source)
+        samples = expected_edit(source, edit.regenerate, parameters.seed)
+        parts = [[part.start_s, part.end_s] for part in edit.regenerate]
+        told["edit"] = {"source": facts, "regenerate": parts}
+    return samples, told
+
+
+def _read(path: Path) -> tuple[Samples, dict[str, Any]]:
+    """Read what is at the fake's own rate; it knows no other."""
+    samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    if (rate_hz, samples.shape[1]) != (SAMPLE_RATE_HZ, 2):
+        raise errors.InvalidAudio(f"The fake reads stereo at {SAMPLE_RATE_HZ} Hz only.")
+    return samples, {"sha256": sha256_of(path), "frames": len(samples)}
+
+
+def _finding(line: int, characters: int) -> LyricsFinding:
+    unsung = characters > LONGEST_LINE_CHARACTERS
+    return LyricsFinding(
+        line,
+        "error" if unsung else "warning",
+        "not_sung" if unsung else "long_line",
+        f"The line has {characters} characters.",
+        f"Break it after {LONG_LINE_CHARACTERS}.",
+    )
 
 
 def _write_preview(samples: Samples, scratch: Path, script: Script, index: int) -> Preview:

@@ -176,9 +176,9 @@ class EngineProcess:
         host = await self.start()
         try:
             return await host.client.check_lyrics(parameters, CHECK_LIMIT_S)
-        except ServiceUnavailable as error:
+        except (ServiceUnavailable, Cancelled) as error:
             raise EngineCrashed(
-                "The engine's process died while it checked lyrics.",
+                "The engine's process ended while it checked lyrics.",
                 metadata={"engine": self.entry.name},
             ) from error
 

@@ -80,7 +80,12 @@ class Generator:
         self._check_claim(order, prefix)
         manifest = await engine.manifest()
         validate(order.parameters, manifest, at=f"{order.at}.parameters")
-        validate_inputs(order.parameters, manifest)
+        validate_inputs(
+            order.parameters,
+            manifest,
+            style_at=f"{order.at}.style_audio",
+            parts_at=f"{order.at}.edit.regenerate",
+        )
         async with self._claims.hold(order.job_id, order.fence):
             folder = await asyncio.to_thread(self._scratch.make)
             try:
@@ -96,13 +101,15 @@ class Generator:
         EnvironmentMissing, EngineCrashed."""
         engine = self._engine(name)
         manifest = await engine.manifest()
+        if not manifest.checks_lyrics:
+            raise InvalidField(
+                f"{manifest.display_name} checks no lyrics.",
+                remedy="Choose an engine that does: `musicgen engines` tells what each one can do.",
+                fields={"engine": "checks no lyrics"},
+            )
         duration_s = parameters.duration_s or manifest.default_duration_s
         parameters = dataclasses.replace(parameters, duration_s=duration_s)
         validate(parameters, manifest)
-        if not manifest.checks_lyrics:
-            raise InvalidField(
-                f"{manifest.display_name} checks no lyrics.", fields={"engine": "checks no lyrics"}
-            )
         return await engine.check_lyrics(parameters)
 
     async def _make(

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from musicgen.claims import ClaimGuard
-from musicgen.errors import EnvironmentMissing, InvalidField, ModelInUse, StudioError
+from musicgen.engine import hardware
+from musicgen.errors import (
+    EnvironmentMissing,
+    InvalidField,
+    ModelInUse,
+    ModelLoading,
+    OutOfMemory,
+    StudioError,
+)
 from musicgen.progress import Progress
 from musicgen.rpc import log
 from services.inference.engine_process import EngineProcess
@@ -74,8 +82,9 @@ class ModelShelf:
 
     async def remove(self, name: str) -> Shown:
         """Remove a model; one that is in memory is unloaded first. Raises ModelNotFound,
-        ModelInUse."""
+        ModelInUse, ModelLoading."""
         model = self._manager.catalogue.get(name)
+        self._check_not_loading(name)
         engine = self._engines.get(model.engine)
         if engine is not None and engine.host_pid is not None:
             await self.unload(name)
@@ -85,12 +94,15 @@ class ModelShelf:
 
     async def load(self, name: str) -> Shown:
         """Begin to load a model. Raises ModelNotFound, ModelNotInstalled, ModelInUse,
-        EnvironmentMissing if this service has no such engine."""
+        ModelLoading while another one of its engine is loaded, OutOfMemory for one that this
+        machine can't hold, EnvironmentMissing if this service has no such engine."""
         model = self._manager.catalogue.get(name)
         await asyncio.to_thread(self._manager.folder, name)
+        await asyncio.to_thread(_check_memory, model)
         engine = self._engine(model)
         if name not in self._loading:
-            if engine.busy or model.engine in self._engines_loading():
+            self._check_not_loading(*self._loading_for(model.engine))
+            if engine.busy:
                 raise ModelInUse(
                     f"The engine {model.engine} is working; {model.display_name} can't be "
                     "loaded now.",
@@ -102,8 +114,17 @@ class ModelShelf:
             task.add_done_callback(lambda _: self._loading.pop(name, None))
         return await self.show(name)
 
-    def _engines_loading(self) -> set[str]:
-        return {self._manager.catalogue.get(name).engine for name in self._loading}
+    def _loading_for(self, engine: str) -> Sequence[str]:
+        return [m for m in self._loading if self._manager.catalogue.get(m).engine == engine]
+
+    def _check_not_loading(self, *names: str) -> None:
+        for name in names:
+            if name in self._loading:
+                model = self._manager.catalogue.get(name)
+                raise ModelLoading(
+                    f"{model.display_name} is being loaded.",
+                    metadata={"model": name, "engine": model.engine},
+                )
 
     async def _load(self, engine: EngineProcess, name: str) -> None:
         try:
@@ -133,10 +154,12 @@ class ModelShelf:
 
     async def work(self, job_id: str, fence: int, work: Work) -> AsyncGenerator[Progress, None]:
         """Install or verify on behalf of a job: yield progress until that is done. Closing
-        the iterator ends it at once. Raises ClaimLost, and what the work raised."""
+        the iterator ends it at once. Raises ClaimLost, ModelLoading, and what the work
+        raised."""
         if fence < 1:
             raise InvalidField("fence must be 1 or more.", fields={"fence": "must be 1 or more"})
         self._manager.catalogue.get(work.model)
+        self._check_not_loading(work.model)
         async with self._claims.hold(job_id, fence):
             running = run(work, self._manager.root, self._models_file)
             async with contextlib.aclosing(running) as steps:
@@ -149,3 +172,24 @@ class ModelShelf:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _check_memory(model: Model) -> None:
+    """Raise OutOfMemory for a model that all memory of this machine together can't hold; with
+    less than a model needs at once its engine makes do. Blocks: cards are asked only if it
+    matters."""
+    total_bytes = hardware.look_at_processor().memory_bytes
+    if not total_bytes or model.memory_bytes <= total_bytes:
+        return
+    total_bytes += sum(card.memory_bytes for card in hardware.look().cards)
+    if model.memory_bytes > total_bytes:
+        needed, there = (f"{size / 1e9:,.1f} GB" for size in (model.memory_bytes, total_bytes))
+        raise OutOfMemory(
+            f"{model.display_name} needs {needed} of memory; this machine has {there}.",
+            remedy="Choose a smaller model.",
+            metadata={
+                "model": model.name,
+                "needed_bytes": str(model.memory_bytes),
+                "memory_bytes": str(total_bytes),
+            },
+        )

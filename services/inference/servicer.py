@@ -19,7 +19,7 @@ from musicgen.api.inference.v1 import (
 from musicgen.artifacts import ArtifactStore
 from musicgen.engine.convert import manifest_to_proto, parameters_from_proto, struct_from_dict
 from musicgen.engine.devices import Device
-from musicgen.errors import InvalidField
+from musicgen.errors import InvalidField, ModelNotFound
 from musicgen.rpc import log
 from musicgen.rpc.convert_audio import artifact_to_proto
 from musicgen.rpc.convert_progress import progress_to_proto
@@ -87,7 +87,11 @@ class InferenceServicer(inference_service_pb2_grpc.InferenceServiceServicer):
 
     async def _describe(self, engine: EngineProcess) -> inference_service_pb2.Engine:
         described = await _describe(engine)
-        status = await self._setup.status(engine.entry.name)
+        try:
+            status = await self._setup.status(engine.entry.name)
+        except ModelNotFound as error:  # it was registered with an environment that isn't known
+            described.state, described.detail = _state(State.UNAVAILABLE), error.message
+            return described
         described.environment.CopyFrom(_environment(engine.entry.name, status))
         if status is not None and status.state is not EnvironmentState.READY:
             described.state = inference_service_pb2.Engine.STATE_UNAVAILABLE

@@ -25,7 +25,7 @@ from musicgen.engine.convert import (
     parameters_from_proto,
     parts_from_proto,
 )
-from musicgen.engine.validation import check_parts, validate
+from musicgen.engine.validation import check_parts, check_style_audio, validate
 from musicgen.errors import InvalidField, ModelNotFound, UnsupportedFormat
 from musicgen.rpc.status import from_rpc_error
 from services.jobs.loop_admission import FIND_LOOPS, LOOP, check_loop_of, fill_find, fill_loop
@@ -125,17 +125,14 @@ class Admission:
     ) -> None:
         """Check the audio that a piece is made from; an edit is as long as its source."""
         if spec.HasField("style_audio"):
-            if not manifest.supports_style_audio:
-                raise _invalid(
-                    "spec.generate.style_audio", f"is of no use to {manifest.display_name}"
-                )
+            check_style_audio(manifest, at="spec.generate.style_audio")
             await self._resolve(spec.style_audio, "spec.generate.style_audio")
         if spec.HasField("edit"):
-            at = "spec.generate.edit"
+            at, parts = "spec.generate.edit", parts_from_proto(spec.edit.regenerate)
+            check_parts(parts, manifest, None, at=f"{at}.regenerate")
             source = await self._resolve(spec.edit.source, f"{at}.source")
             audio = source.artifact.audio
             length_s = audio.duration_frames / max(1, audio.sample_rate_hz)
-            parts = parts_from_proto(spec.edit.regenerate)
             check_parts(parts, manifest, length_s, at=f"{at}.regenerate")
             spec.parameters.duration_seconds = length_s
 

@@ -56,8 +56,10 @@ class ModelAdmission:
         await self._get(spec.model)
 
     async def fill_setup(self, spec: environment_pb2.SetupEngineSpec) -> None:
-        """Fill in the action. Raises ModelNotFound, or InvalidField for an engine that needs
-        no environment or an action that there isn't."""
+        """Fill in the action, and the engine for the name of its family: "song" stands for the
+        environment of "song-tiny" where no engine is called that. Raises
+        ModelNotFound, or InvalidField for an engine that needs no environment or an action that
+        there isn't."""
         actions = environment_pb2.SetupEngineSpec.Action
         if spec.action not in actions.values():
             raise InvalidField(
@@ -75,6 +77,9 @@ class ModelAdmission:
         own = [name for name, found in engines.items() if found.state != not_needed]
         available = ", ".join(own) or "none here"
         field = "spec.setup_engine.engine"
+        if spec.engine not in engines:
+            family = (name for name in own if name.startswith(f"{spec.engine}-"))
+            spec.engine = next(family, spec.engine)
         if spec.engine not in engines:
             raise ModelNotFound(
                 f"There is no engine called {spec.engine[:100]!r}.",

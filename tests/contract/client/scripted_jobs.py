@@ -209,7 +209,7 @@ class ScriptedJobs(job_service_pb2_grpc.JobServiceServicer):
                 "The composer makes up to 600 seconds.",
                 fields={"spec.generate.parameters.duration_seconds": "must be 5 to 600"},
             )
-        if spec.generate.engine not in {"", "composer"}:
+        if spec.generate.engine not in {"", "composer", "singer"}:
             raise ModelNotFound(f"There is no engine {spec.generate.engine!r}.")
 
     async def _accept(self, spec: job_pb2.JobSpec, retry_of: str = "") -> job_pb2.Job:

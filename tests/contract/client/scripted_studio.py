@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import grpc
 
+from musicgen.api.engine.v1 import engine_pb2
 from musicgen.api.inference.v1 import inference_service_pb2, inference_service_pb2_grpc
 from musicgen.api.jobs.v1 import job_service_pb2_grpc
 from musicgen.api.library.v1 import (
@@ -19,7 +20,7 @@ from musicgen.api.library.v1 import (
 )
 from musicgen.api.system.v1 import system_service_pb2, system_service_pb2_grpc
 from musicgen.client.address import Endpoint
-from musicgen.errors import EditConflict, TrackNotFound
+from musicgen.errors import EditConflict, ModelNotFound, TrackNotFound
 from musicgen.rpc.interceptors import InFlight, StudioInterceptor
 from musicgen.rpc.server import OPTIONS
 from tests.contract.client.scripted_http import ScriptedHttp
@@ -28,6 +29,7 @@ from tests.contract.client.scripted_jobs import Context, Faults, ScriptedJobs
 Result = TypeVar("Result")
 
 
+SEVERITIES = ("note", "warning", "error")
 LAYERS = ("plan", "harmony", "form", "drums", "bass", "lead", "sound", "texture", "title")
 
 
@@ -95,7 +97,11 @@ class ScriptedLibrary(library_service_pb2_grpc.LibraryServiceServicer):
 
 
 class ScriptedInference(inference_service_pb2_grpc.InferenceServiceServicer):
-    """One engine."""
+    """One engine, and "singer", which only checks lyrics: each word in them that is one of
+    `SEVERITIES` is found to be that."""
+
+    def __init__(self) -> None:
+        self.checked: list[inference_service_pb2.CheckLyricsRequest] = []
 
     async def ListEngines(
         self, request: inference_service_pb2.ListEnginesRequest, context: Context
@@ -110,6 +116,28 @@ class ScriptedInference(inference_service_pb2_grpc.InferenceServiceServicer):
             {"properties": {"tempo_bpm": {"type": "number"}, "seeds": seeds}}
         )
         return inference_service_pb2.ListEnginesResponse(engines=[engine])
+
+    async def CheckLyrics(
+        self, request: inference_service_pb2.CheckLyricsRequest, context: Context
+    ) -> inference_service_pb2.CheckLyricsResponse:
+        """See the contract."""
+        self.checked.append(request)
+        if request.engine != "singer":
+            raise ModelNotFound(f"There is no engine {request.engine!r}.")
+        answer = inference_service_pb2.CheckLyricsResponse()
+        lines = request.parameters.lyrics.splitlines()
+        for number, line in enumerate(lines, 1):
+            if line in SEVERITIES:
+                severity = engine_pb2.LyricsFinding.Severity.Value(f"SEVERITY_{line.upper()}")
+                answer.findings.add(
+                    line=number,
+                    severity=severity,
+                    code=f"is_{line}",
+                    message=f"It is a {line} \x1b[31m.",
+                    remedy="Sing it.",
+                )
+        answer.timed_lyrics = "\n".join(f"[00:{n:02}.00]{line}" for n, line in enumerate(lines))
+        return answer
 
 
 class ScriptedSystem(system_service_pb2_grpc.SystemServiceServicer):
@@ -145,6 +173,7 @@ class ScriptedStudio:
         self.http = ScriptedHttp()
         self.faults = Faults()
         self.library = ScriptedLibrary()  # type: ignore[abstract]  # clients call no more
+        self.inference = ScriptedInference()  # type: ignore[abstract]  # the same
         self.system = ScriptedSystem()
         self.jobs: ScriptedJobs
         self.port = 0
@@ -195,10 +224,7 @@ class ScriptedStudio:
         )
         job_service_pb2_grpc.add_JobServiceServicer_to_server(self.jobs, server)
         library_service_pb2_grpc.add_LibraryServiceServicer_to_server(self.library, server)
-        inference_service_pb2_grpc.add_InferenceServiceServicer_to_server(
-            ScriptedInference(),  # type: ignore[abstract]  # clients call no more
-            server,
-        )
+        inference_service_pb2_grpc.add_InferenceServiceServicer_to_server(self.inference, server)
         system_service_pb2_grpc.add_SystemServiceServicer_to_server(self.system, server)
         self.port = server.add_insecure_port(f"127.0.0.1:{self.port}")
         await server.start()

@@ -210,7 +210,7 @@ async def test_same_seed_same_file(inference: Running) -> None:
         ({"prompt": "  \n"}, InvalidPrompt, "spec.parameters.prompt"),
         ({"prompt": "x" * 10_000}, InvalidPrompt, "spec.parameters.prompt"),
         ({"prompt": "a\0b"}, InvalidPrompt, "spec.parameters.prompt"),
-        ({"lyrics": "la"}, InvalidLyrics, "spec.parameters.lyrics"),
+        ({"lyrics": "la", "engine": "composer"}, InvalidLyrics, "spec.parameters.lyrics"),
         ({"duration_s": -1.0}, InvalidField, "spec.parameters.duration_seconds"),
         ({"duration_s": 39_600.0}, InvalidField, "spec.parameters.duration_seconds"),
         ({"duration_s": float("nan")}, InvalidField, "spec.parameters.duration_seconds"),
@@ -241,7 +241,7 @@ async def test_unknown_engine_and_format(inference: Running) -> None:
     """An unknown engine is NOT_FOUND and says which there are; so is a format refused."""
     found = await failure(inference, request(engine="nosuch"))
     assert isinstance(found, ModelNotFound)
-    assert found.metadata["available"] == "composer, diffrhythm-tiny, fake"
+    assert found.metadata["available"] == "composer, diffrhythm, diffrhythm-tiny, fake"
     assert isinstance(await failure(inference, request(format=99)), UnsupportedFormat)
     message = request()
     message.spec.parameters.ClearField("seed")

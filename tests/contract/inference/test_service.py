@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -120,7 +121,7 @@ async def test_sigterm_drains_and_ends_hosts(
 
 async def test_list_engines(inference: Running) -> None:
     """Every engine is listed with its manifest, without being started."""
-    composer, tiny, fake = (await inference.stub.ListEngines(pb.ListEnginesRequest())).engines
+    composer, _, tiny, fake = (await inference.stub.ListEngines(pb.ListEnginesRequest())).engines
     assert composer.manifest.name == "composer"
     assert (fake.manifest.name, fake.manifest.sample_rate_hz) == ("fake", 44_100)
     assert "steps" in fake.manifest.options_schema.fields["properties"].struct_value.fields
@@ -160,6 +161,21 @@ async def test_engine_that_cannot_start(
         assert fake.state == pb.Engine.STATE_UNAVAILABLE
         assert words in fake.detail
         assert list(short_tmp.glob("mg-*")) == []
+
+
+async def test_engine_whose_environment_nobody_knows(short_tmp: Path) -> None:
+    """It is listed as unavailable, and the others are listed as ever."""
+    engine = {"environment": "nosuch", "engine": "a:B"}
+    engines = engines_file(short_tmp / "e.json")
+    listed = json.loads(engines.read_text())["engines"]
+    engines.write_text(json.dumps({"engines": [{**engine, "manifest": listed[0]["manifest"]}]}))
+    async with running(short_tmp, engines_file=engines) as inference:
+        *others, fake = (await inference.stub.ListEngines(pb.ListEnginesRequest())).engines
+        assert [other.manifest.name for other in others] == [
+            "composer", "diffrhythm", "diffrhythm-tiny",
+        ]  # fmt: skip
+        assert fake.state == pb.Engine.STATE_UNAVAILABLE
+        assert "nosuch" in fake.detail
 
 
 async def test_health_is_the_data_folder(inference: Running) -> None:

@@ -47,6 +47,6 @@ async def test_an_engine_that_failed_once_is_tried_again(short_tmp: Path) -> Non
     server.add_insecure_port(address)
     await server.start()
     channel = connect(address)
-    assert await GenerateLane(channel).queues() == ["generate.failed"]
+    assert await GenerateLane(channel, channel).queues() == ["generate.failed"]
     await channel.close()
     await server.stop(None)

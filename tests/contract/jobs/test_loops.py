@@ -15,12 +15,11 @@ import pytest
 
 from musicgen.api.audio.v1 import audio_pb2
 from musicgen.api.jobs.v1 import job_pb2, job_service_pb2
-from musicgen.api.library.v1 import library_service_pb2, library_service_pb2_grpc
+from musicgen.api.library.v1 import library_service_pb2_grpc
 from musicgen.api.looper.v1 import loop_pb2, looper_service_pb2, looper_service_pb2_grpc
 from musicgen.api.progress.v1 import progress_pb2
-from musicgen.errors import NoLoopFound, StudioError, TrackNotFound
+from musicgen.errors import NoLoopFound, StudioError
 from musicgen.rpc.channel import connect
-from musicgen.rpc.server import RpcServer
 from musicgen.rpc.status import from_rpc_error
 from services.jobs.publisher import Publisher
 from services.jobs.runner.cancels import Cancels
@@ -28,29 +27,13 @@ from services.jobs.runner.lanes import FindLoopsLane, Lane, LoopLane
 from services.jobs.runner.worker import Slot
 from services.jobs.watch import WatchLimits
 from tests.contract.jobs.conftest import Jobs, running
+from tests.contract.jobs.fake_library import RATE_HZ, fake_library, serving
 from tests.valkey import Valkey
 
 pytestmark = pytest.mark.contract
 
-LOOPER, LIBRARY = "musicgen.api.looper.v1.LooperService", "musicgen.api.library.v1.LibraryService"
-RATE_HZ = 44_100
+LOOPER = "musicgen.api.looper.v1.LooperService"
 KEY = "artifacts/{job}/{fence}/{name}"
-
-
-class Library(library_service_pb2_grpc.LibraryServiceServicer):
-    """Holds one track of a minute."""
-
-    async def ResolveAudio(
-        self, request: library_service_pb2.ResolveAudioRequest, context: Any
-    ) -> library_service_pb2.ResolveAudioResponse:
-        """See the contract."""
-        if request.audio.track_id != "t":
-            raise TrackNotFound("There is no such track.")
-        track = audio_pb2.ProducedTrack(title="Rain")
-        track.artifact.key = "library/t/audio.flac"
-        track.artifact.audio.sample_rate_hz = RATE_HZ
-        track.artifact.audio.duration_frames = 60 * RATE_HZ
-        return library_service_pb2.ResolveAudioResponse(track=track)
 
 
 class Looper(looper_service_pb2_grpc.LooperServiceServicer):
@@ -89,41 +72,14 @@ class Looper(looper_service_pb2_grpc.LooperServiceServicer):
 
 
 @asynccontextmanager
-async def serving(name: str, address: str, add: Any, servicer: Any) -> AsyncIterator[None]:
-    """Serve a service at an address."""
-
-    async def check() -> str:
-        return ""
-
-    server = RpcServer([name], check)
-    add(servicer, server.grpc)
-    task = asyncio.create_task(server.run(address))
-    yield
-    server.draining.set()
-    await task
-
-
-@asynccontextmanager
 async def studio(valkey: Valkey, folder: Path) -> AsyncIterator[tuple[Jobs, Looper]]:
     """Run jobs, publisher and a runner with both lanes of the looper, one slot each."""
     looper = Looper()
     at_library, at_looper = f"unix:{folder}/library.sock", f"unix:{folder}/looper.sock"
     async with contextlib.AsyncExitStack() as stack:
-        for name, address, add, servicer in (
-            (
-                LIBRARY,
-                at_library,
-                library_service_pb2_grpc.add_LibraryServiceServicer_to_server,
-                Library(),  # type: ignore[abstract]  # its other methods are not called
-            ),
-            (
-                LOOPER,
-                at_looper,
-                looper_service_pb2_grpc.add_LooperServiceServicer_to_server,
-                looper,
-            ),
-        ):
-            await stack.enter_async_context(serving(name, address, add, servicer))
+        add = looper_service_pb2_grpc.add_LooperServiceServicer_to_server
+        await stack.enter_async_context(fake_library().serving(at_library))
+        await stack.enter_async_context(serving(LOOPER, at_looper, add, looper))
         limits = WatchLimits(watch_s=600, bookmark_s=0.2)
         jobs = await stack.enter_async_context(running(valkey, folder, limits, at_library))
         channels = connect(at_looper), connect(at_library)

@@ -42,7 +42,7 @@ class Models(model_service_pb2_grpc.ModelServiceServicer):
 
 
 class Engines(inference_service_pb2_grpc.InferenceServiceServicer):
-    """Knows an engine with an environment and one without."""
+    """Knows engines with an environment and without."""
 
     async def ListEngines(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802 - the contract's
         """List both."""
@@ -50,6 +50,9 @@ class Engines(inference_service_pb2_grpc.InferenceServiceServicer):
         for name, state in (
             ("plain", Environment.STATE_NOT_NEEDED),
             ("neural", Environment.STATE_ABSENT),
+            ("plain-too", Environment.STATE_NOT_NEEDED),
+            ("song-tiny", Environment.STATE_ABSENT),
+            ("song-huge", Environment.STATE_READY),
         ):
             engine = answer.engines.add()
             engine.manifest.name, engine.environment.state = name, state
@@ -110,9 +113,26 @@ async def test_setups(admission: ModelAdmission) -> None:
         await admission.fill_setup(spec(engine="plain"))
     with pytest.raises(ModelNotFound) as missing:
         await admission.fill_setup(spec(engine="nosuch"))
-    assert missing.value.metadata["available"] == "neural"
+    assert missing.value.metadata["available"] == "neural, song-tiny, song-huge"
     with pytest.raises(InvalidField):
         await admission.fill_setup(spec(engine="neural", action=99))  # type: ignore[arg-type]  # unknown
+
+
+@pytest.mark.parametrize("name", ["song", "song-tiny"])
+async def test_setup_of_a_family(admission: ModelAdmission, name: str) -> None:
+    """The name that engines with one environment begin with stands for it."""
+    asked = environment_pb2.SetupEngineSpec(engine=name)
+    await admission.fill_setup(asked)
+    assert asked.engine == "song-tiny"
+
+
+@pytest.mark.parametrize("name", ["", "son", "song-", "-tiny", "tiny", "neural-"])
+async def test_no_family(admission: ModelAdmission, name: str) -> None:
+    """Nothing else is guessed from a name."""
+    with pytest.raises(ModelNotFound):
+        await admission.fill_setup(environment_pb2.SetupEngineSpec(engine=name))
+    with pytest.raises(InvalidField):
+        await admission.fill_setup(environment_pb2.SetupEngineSpec(engine="plain"))
 
 
 async def test_without_inference(short_tmp: Any) -> None:

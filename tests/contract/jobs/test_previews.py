@@ -39,7 +39,7 @@ async def working(
         queue_limit=10,
     )
     async with running(folder) as inference, asyncio.timeout(20):
-        cancels, lane = Cancels(jobs.store), GenerateLane(inference.channel)
+        cancels, lane = Cancels(jobs.store), GenerateLane(inference.channel, inference.channel)
         slot = Slot(jobs.store, lane, cancels, owner="w", lease_s=15.0)
         tasks = [asyncio.create_task(slot.run()), asyncio.create_task(cancels.run())]
         yield inference

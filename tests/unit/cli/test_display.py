@@ -102,6 +102,23 @@ def test_a_bar_shows_what_was_measured(screen: Screen) -> None:
     assert "1.5 MB" in text
 
 
+@pytest.mark.parametrize(
+    ("detail", "stage"),
+    [
+        ("step 3 of 31", "refining · step 3 of 31"),
+        ("section 3 of 7", "refining · section 3 of 7"),
+        ("chorus", "refining · chorus · 3/31"),
+        ("", "refining · 3/31"),
+    ],
+)
+def test_steps_are_counted_once(detail: str, stage: str) -> None:
+    """A detail that says how far it is needs no second count."""
+    job = Job(state=Job.STATE_RUNNING)
+    job.progress.stage, job.progress.detail = "refining", detail
+    job.progress.step, job.progress.steps = 3, 31
+    assert bar_of(job)["stage"] == stage
+
+
 def test_nothing_is_invented() -> None:
     """Waiting has no share, and without a measured time left none is shown."""
     waiting = bar_of(Job(state=Job.STATE_QUEUED))
@@ -221,8 +238,15 @@ def test_engines_are_described_for_people(screen: Screen) -> None:
     engine.manifest.name, engine.manifest.description = "composer", "Plays."
     engine.manifest.max_duration_seconds = 600
     engine.manifest.options_schema.update({"properties": schema})
-    describe(engine_to_json(engine))
+    described = engine_to_json(engine)
+    describe(described)
     text = terminal.text()
     assert "composer  ready  0:00 to 10:00, instrumental" in text
+    assert "anew" not in text
+    flags = ("supports_lyrics", "supports_style_audio", "supports_edit", "checks_lyrics")
+    assert [described[flag] for flag in flags] == [False] * 4
+    describe({**described, **dict.fromkeys(flags, True)})
+    said = "sings lyrics, takes a style from music, makes parts anew, checks lyrics"
+    assert said in " ".join(terminal.text().split())
     assert "Beats per minute.; 40 to 220" in text
     assert 'one of "C", "D"' in text

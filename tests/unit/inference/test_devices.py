@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -76,6 +77,35 @@ def test_processor(tmp_path: Path, flags: str, half: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /sys")
+def test_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads of one core count once, those that this process may not use don't, and where
+    nothing is told each counts."""
+
+    def siblings(number: int, told: str) -> None:
+        topology = tmp_path / f"sys/devices/system/cpu/cpu{number}/topology"
+        topology.mkdir(parents=True)
+        (topology / "thread_siblings_list").write_text(f"{told}\n")
+
+    for number, told in enumerate(("0,4", "1,5", "2-3", "2-3", "0,4", "1,5")):
+        siblings(number, told)
+    for allowed, count in (
+        ({0, 1, 2, 3, 4, 5}, 3),
+        ({0, 4}, 1),
+        ({4, 5}, 2),
+        ({2}, 1),
+        ({0, 8, 9}, 3),
+    ):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, told=allowed: told)
+        assert hardware.cores(tmp_path) == count
+    assert hardware.cores(tmp_path / "nowhere") == 3
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set[int]())
+    assert hardware.cores(tmp_path) == 1
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 12)
+    assert hardware.cores(tmp_path) == 12
+
+
 def test_nvidia_cards(tmp_path: Path) -> None:
     """Cards with memory, driver and half precision; those that CUDA hides are hidden, and one
     whose memory is the machine's is no fault."""

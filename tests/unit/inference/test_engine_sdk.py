@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import os
 import subprocess
@@ -17,15 +16,19 @@ import pytest
 from musicgen.api.engine.v1 import engine_pb2
 from musicgen.engine import determinism
 from musicgen.engine.base import (
-    MIX_FILE,
+    CheckedLyrics,
     ExtraFile,
     ExtraRole,
     Generation,
+    LyricsFinding,
     Parameters,
     Preview,
     Report,
+    Severity,
+    TimeRange,
 )
 from musicgen.engine.convert import (
+    checked_to_proto,
     dict_from_struct,
     generation_from_proto,
     generation_to_proto,
@@ -33,6 +36,8 @@ from musicgen.engine.convert import (
     manifest_to_proto,
     parameters_from_proto,
     parameters_to_proto,
+    parts_from_proto,
+    parts_to_proto,
     preview_from_proto,
     preview_to_proto,
     struct_from_dict,
@@ -40,10 +45,9 @@ from musicgen.engine.convert import (
 from musicgen.engine.host import load_engine
 from musicgen.engine.threaded import ThreadedWork
 from musicgen.engine.waiting import to_the_end
-from musicgen.engine.worker import EngineWorker
-from musicgen.errors import Cancelled, DiskFull, EngineCrashed, InvalidField, OutOfMemory
+from musicgen.errors import Cancelled, EngineCrashed, InvalidField
 from musicgen.progress import Progress
-from musicgen.testing.fake_engine import MANIFEST, FakeEngine, Script, expected_samples
+from musicgen.testing.fake_engine import MANIFEST, FakeEngine, expected_samples
 from musicgen.testing.signals import sine
 
 pytestmark = pytest.mark.unit
@@ -58,12 +62,37 @@ def test_values_survive_the_wire() -> None:
         "p", "l", 12.5, 0, {"a": [1, 2.5, None, True, {"b": "c"}], "n": -3, "big": 2**60}
     )
     assert parameters_from_proto(parameters_to_proto(parameters)) == parameters
-    made = Generation("t", "g", 82.0, "A minor", (10, 20), True, {"plan": {"bars": 8}}, EXTRAS)
+    made = Generation(
+        "t", "g", 82.0, "A minor", (10, 20), True, {"plan": {"bars": 8}}, EXTRAS, "offload"
+    )
     assert generation_from_proto(generation_to_proto(made, "mix.wav")) == (made, "mix.wav")
     preview = Preview("part-1.wav", 2**40)
     assert preview_from_proto(preview_to_proto(preview)) == preview
     bare = Generation("t")
     assert generation_from_proto(generation_to_proto(bare, "m")) == (bare, "m")
+
+
+def test_parts_survive_the_wire() -> None:
+    """Parts are the same after a round trip; 0 is an end, and so is none."""
+    parts = (TimeRange(0.0, 1.5), TimeRange(2.0, 0.0), TimeRange(7.25))
+    assert parts_from_proto(parts_to_proto(parts)) == parts
+    assert parts_from_proto([]) == ()
+
+
+def test_findings_reach_the_wire() -> None:
+    """Each severity has its number there, and none is lost."""
+    severities: tuple[Severity, ...] = ("note", "warning", "error")
+    found = [LyricsFinding(n, s, f"c{n}", "what", "help") for n, s in enumerate(severities)]
+    message = checked_to_proto(CheckedLyrics(found, "[00:00.00]la"))
+    kinds = engine_pb2.LyricsFinding
+    assert [finding.severity for finding in message.findings] == [
+        kinds.SEVERITY_NOTE,
+        kinds.SEVERITY_WARNING,
+        kinds.SEVERITY_ERROR,
+    ]
+    last = message.findings[2]
+    assert (last.line, last.code, last.message, last.remedy) == (2, "c2", "what", "help")
+    assert message.timed_lyrics == "[00:00.00]la"
 
 
 def test_whole_numbers_come_back_whole() -> None:
@@ -233,46 +262,6 @@ async def test_to_the_end_outlasts_cancellation() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert done.is_set()
-
-
-def parameters(**options: object) -> Parameters:
-    """Parameters with this script."""
-    return Parameters("a tone", "", 0.5, 3, options)
-
-
-async def test_worker_runs_the_engine(tmp_path: Path) -> None:
-    """The worker yields progress, then what was made; the mix is in the scratch folder."""
-    worker = EngineWorker(FakeEngine(Script(steps=2)))
-    events = [event async for event in worker.generate(parameters(), tmp_path)]
-    assert isinstance(events[0], Progress)
-    assert isinstance(events[-1], Generation)
-    assert (tmp_path / MIX_FILE).is_file()
-
-
-@pytest.mark.parametrize(
-    ("fail_with", "error"),
-    [("MEMORY", OutOfMemory), ("DISK", DiskFull), ("OUT_OF_MEMORY", OutOfMemory)],
-)
-async def test_worker_names_shortages(
-    tmp_path: Path, fail_with: str, error: type[Exception]
-) -> None:
-    """Running out of memory or disk has its own reason, whoever noticed."""
-    worker = EngineWorker(FakeEngine())
-    with pytest.raises(error):
-        async for _ in worker.generate(parameters(fail_at=1, fail_with=fail_with), tmp_path):
-            pass
-
-
-async def test_worker_does_one_at_a_time(tmp_path: Path) -> None:
-    """A second generation begins when the first has ended, cancelled or not."""
-    worker = EngineWorker(FakeEngine())
-    first = worker.generate(parameters(steps=100, step_s=0.02), tmp_path)
-    await anext(first)
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(worker.idle(), 0.1)
-    await first.aclose()
-    async with contextlib.aclosing(worker.generate(parameters(), tmp_path)) as second:
-        assert [event async for event in second]
 
 
 def test_load_engine() -> None:

@@ -49,11 +49,25 @@ def entry(**changes: Any) -> dict[str, Any]:
 def test_registry_reads_a_file(tmp_path: Path) -> None:
     """Engines of the file stand beside the built-in ones; nothing is started or imported."""
     registry = load_registry(engines(tmp_path / "e.json", entry(name="my-engine-2")))
-    assert set(registry) == {"composer", "diffrhythm-tiny", "my-engine-2"}
+    assert set(registry) == {"composer", "diffrhythm", "diffrhythm-tiny", "my-engine-2"}
     assert registry["my-engine-2"].manifest().sample_rate_hz == 44_100
     assert registry["my-engine-2"].command == ("run-it",)
     assert registry["composer"].command[:3] == (sys.executable, "-m", "musicgen.engine.host")
-    assert set(load_registry()) == {"composer", "diffrhythm-tiny"}
+    assert set(load_registry()) == {"composer", "diffrhythm", "diffrhythm-tiny"}
+
+
+def test_registry_reads_what_an_engine_can_do(tmp_path: Path) -> None:
+    """Each flag of the contract can be said in the file; what isn't said is not so."""
+    flags = ("supports_lyrics", "supports_style_audio", "supports_edit", "checks_lyrics")
+    told = entry(name="all")
+    bare = entry(name="none")
+    for flag in flags:
+        assert told["manifest"][flag] is True
+        del bare["manifest"][flag]
+    registry = load_registry(engines(tmp_path / "e.json", told, bare))
+    for name in ("all", "none"):
+        manifest = registry[name].manifest()
+        assert [getattr(manifest, flag) for flag in flags] == [name == "all"] * len(flags)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +78,7 @@ def test_registry_reads_a_file(tmp_path: Path) -> None:
         (entry(sample_rate_hz="44100"), "sample_rate_hz"),
         (entry(channels=0), "positive"),
         (entry(supports_lyrics=1), "supports_lyrics"),
+        (entry(supports_edit="yes"), "supports_edit"),
         (entry(channels=True), "channels"),
         (entry(min_duration_s=9, default_duration_s=1), "durations"),
         (entry(options_schema={"type": "nosuch"}), "options_schema"),
@@ -294,11 +309,16 @@ def test_recipe_has_what_reproduction_needs(tmp_path: Path) -> None:
     facts = Properties(Format.WAV, 44_100, 2, 44_100)
     encoded = encode(mix, facts, Format.FLAC, tmp_path / "out", lambda: None)
     made = Generation("t", decisions={"bars": 8, "runtime": {"cpu_arch": "x86_64-v3"}})
-    found = recipe.build(MANIFEST, Parameters("p", "", 1.0, 5, {"steps": 2}), made, encoded)
+    parameters, lineage = Parameters("p", "", 1.0, 5, {"steps": 2}), {"title": "Rain"}
+    found = recipe.build(MANIFEST, parameters, made, encoded, {"style_audio": lineage})
     assert found["cpu_arch"] == "x86_64-v3"
     assert found["decisions"] == {"bars": 8}
     assert (found["prompt"], found["seed"], found["options"]) == ("p", 5, {"steps": 2})
     assert found["audio_sha256"] == encoded.audio_sha256
+    assert found["style_audio"] == lineage
+    assert "rung" not in found
+    offloaded = dataclasses.replace(made, rung="offload")
+    assert recipe.build(MANIFEST, parameters, offloaded, encoded, {})["rung"] == "offload"
     assert json.loads(json.dumps(found)) == found
 
 

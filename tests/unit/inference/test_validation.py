@@ -2,19 +2,27 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from musicgen.engine.base import Parameters
-from musicgen.engine.validation import check_schema, validate
+from musicgen.engine.base import Edit, Parameters, TimeRange
+from musicgen.engine.validation import (
+    MAX_PARTS,
+    check_parts,
+    check_schema,
+    check_style_audio,
+    validate,
+    validate_inputs,
+)
 from musicgen.errors import InvalidField, InvalidLyrics, InvalidPrompt
 from musicgen.testing.fake_engine import MANIFEST
 
 pytestmark = pytest.mark.unit
 
 GOOD = Parameters("warm piano", "", 10.0, 0, {})
-SINGER = dataclasses.replace(MANIFEST, supports_lyrics=True)
+SILENT = dataclasses.replace(MANIFEST, supports_lyrics=False)
 
 
 def changed(**changes: Any) -> Parameters:
@@ -51,8 +59,8 @@ def test_refuses_prompts(prompt: str) -> None:
 
 def test_refuses_lyrics() -> None:
     """Lyrics need an engine that sings, and are at most 10,000 characters."""
-    validate(changed(lyrics="la\nla" * 2000), SINGER)
-    for lyrics, manifest in (("la", MANIFEST), ("l" * 10_001, SINGER), ("\x07", SINGER)):
+    validate(changed(lyrics="la\nla" * 2000), MANIFEST)
+    for lyrics, manifest in (("la", SILENT), ("l" * 10_001, MANIFEST), ("\x07", MANIFEST)):
         with pytest.raises(InvalidLyrics) as caught:
             validate(changed(lyrics=lyrics), manifest)
         assert caught.value.remedy
@@ -111,3 +119,67 @@ def test_schema_is_checked_and_fetches_nothing() -> None:
     )
     with pytest.raises(Exception, match="Unresolvable"):
         validate(changed(options={"steps": 1}), remote)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [(0.0, None)],
+        [(0.0, 10.0)],
+        [(0.0, 10.01)],
+        [(9.999, None)],
+        [(0.0, 5.0), (5.0, 5.5), (5.5, None)],
+        [(n / 8, n / 8 + 0.125) for n in range(MAX_PARTS)],
+    ],
+)
+def test_accepts_parts(parts: list[tuple[float, float | None]]) -> None:
+    """Parts may touch each other and the end, which may have been rounded up."""
+    check_parts([TimeRange(*part) for part in parts], MANIFEST, 10.0, at="parts")
+    check_parts([TimeRange(*part) for part in parts], MANIFEST, None, at="parts")
+
+
+@pytest.mark.parametrize(
+    ("parts", "fields"),
+    [
+        ([], ["parts"]),
+        ([(n / 10, n / 10 + 0.05) for n in range(MAX_PARTS + 1)], ["parts"]),
+        ([(-0.001, 1.0)], ["parts[0]"]),
+        ([(1.0, 1.0)], ["parts[0]"]),
+        ([(0.0, 10.02)], ["parts[0]"]),
+        ([(10.02, None)], ["parts[0]"]),
+        ([(0.0, math.inf)], ["parts[0]"]),
+        ([(math.inf, None)], ["parts[0]"]),
+        ([(math.nan, None)], ["parts[0]"]),
+        ([(0.0, math.nan), (1.0, 2.0)], ["parts[0]"]),
+        ([(0.0, 2.0), (1.0, 3.0)], ["parts[1]"]),
+        ([(0.0, None), (1.0, 3.0)], ["parts[1]"]),
+        ([(4.0, 3.0), (1.0, 0.5), (2.0, 11.0)], ["parts[0]", "parts[1]", "parts[2]"]),
+    ],
+)
+def test_refuses_parts(parts: list[tuple[float, float | None]], fields: list[str]) -> None:
+    """Each part that can't be is named, and the message says what is wrong with the first."""
+    with pytest.raises(InvalidField) as caught:
+        check_parts([TimeRange(*part) for part in parts], MANIFEST, 10.0, at="parts")
+    assert list(caught.value.fields) == fields
+    assert caught.value.message.startswith(f"{fields[0]} ")
+
+
+def test_parts_of_a_piece_whose_length_nobody_knows() -> None:
+    """Only the end is not judged then."""
+    check_parts([TimeRange(0.0, 1e6)], MANIFEST, None, at="parts")
+    with pytest.raises(InvalidField):
+        check_parts([TimeRange(math.nan, 1e6)], MANIFEST, None, at="parts")
+
+
+def test_inputs_need_an_engine_that_reads_them() -> None:
+    """Each input is refused by its own name, in the request that it came with."""
+    plain = dataclasses.replace(MANIFEST, supports_edit=False, supports_style_audio=False)
+    edit = Edit(Path("/a.wav"), [TimeRange(0.0, 1.0)])
+    validate_inputs(GOOD, plain)
+    validate_inputs(changed(edit=edit, style_audio=Path("/b.wav")), MANIFEST)
+    check_style_audio(MANIFEST, at="style")
+    for asked, field in ((changed(edit=edit), "p"), (changed(style_audio=Path("/b.wav")), "s")):
+        with pytest.raises(InvalidField) as caught:
+            validate_inputs(asked, plain, style_at="s", parts_at="p")
+        assert list(caught.value.fields) == [field]
+        assert "musicgen engines" in caught.value.remedy

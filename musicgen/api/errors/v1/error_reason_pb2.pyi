@@ -49,7 +49,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_MODEL_NOT_INSTALLED: _ErrorReason.ValueType  # 10
     """[FAILED_PRECONDITION] The engine is known but its weights are missing."""
     ERROR_REASON_MODEL_LOADING: _ErrorReason.ValueType  # 11
-    """[UNAVAILABLE] The engine is starting; try again."""
+    """[UNAVAILABLE] A model is being brought into memory; try again. Metadata: model, engine."""
     ERROR_REASON_LICENCE_NOT_ACCEPTED: _ErrorReason.ValueType  # 12
     """[FAILED_PRECONDITION] The licence must be accepted first."""
     ERROR_REASON_DOWNLOAD_FAILED: _ErrorReason.ValueType  # 13
@@ -162,7 +162,7 @@ ERROR_REASON_MODEL_NOT_FOUND: ErrorReason.ValueType  # 9
 ERROR_REASON_MODEL_NOT_INSTALLED: ErrorReason.ValueType  # 10
 """[FAILED_PRECONDITION] The engine is known but its weights are missing."""
 ERROR_REASON_MODEL_LOADING: ErrorReason.ValueType  # 11
-"""[UNAVAILABLE] The engine is starting; try again."""
+"""[UNAVAILABLE] A model is being brought into memory; try again. Metadata: model, engine."""
 ERROR_REASON_LICENCE_NOT_ACCEPTED: ErrorReason.ValueType  # 12
 """[FAILED_PRECONDITION] The licence must be accepted first."""
 ERROR_REASON_DOWNLOAD_FAILED: ErrorReason.ValueType  # 13

@@ -42,7 +42,8 @@ class ModelServiceStub:
     RemoveModel: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.RemoveModelRequest, _model_service_pb2.RemoveModelResponse]
     """Removes a model's files, and those of what only it needed. Idempotent.
     NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: MODEL_IN_USE, another model that is
-    installed needs it, it is being installed, or its engine is working.
+    installed needs it, it is being installed, or its engine is working. UNAVAILABLE:
+    MODEL_LOADING, it is being loaded; try again, or unload it first.
     """
     AcceptLicence: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.AcceptLicenceRequest, _model_service_pb2.AcceptLicenceResponse]
     """Accepts a model's licence. Idempotent; it is kept when the model is removed.
@@ -52,7 +53,9 @@ class ModelServiceStub:
     """Has the model's engine load it. Returns at once: Model.state says when it is LOADED,
     and detail why it could not be.
     NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: MODEL_NOT_INSTALLED, MODEL_IN_USE (its
-    engine is working), ENVIRONMENT_MISSING.
+    engine is working), ENVIRONMENT_MISSING. UNAVAILABLE: MODEL_LOADING, its engine loads
+    another one; try again. RESOURCE_EXHAUSTED: OUT_OF_MEMORY, it needs more than this machine
+    has in all; with less than it needs at once an engine makes do.
     """
     UnloadModel: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.UnloadModelRequest, _model_service_pb2.UnloadModelResponse]
     """Ends the engine that holds the model, which gives all its memory back. Idempotent.
@@ -63,14 +66,14 @@ class ModelServiceStub:
     the job's claim. Sends progress, then one result. Cancel by cancelling the call: what
     was fetched stays, and the next install goes on from there.
     NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: LICENCE_NOT_ACCEPTED, DOWNLOAD_REFUSED.
-    UNAVAILABLE: DOWNLOAD_FAILED, try again. DATA_LOSS: CHECKSUM_MISMATCH.
+    UNAVAILABLE: DOWNLOAD_FAILED or MODEL_LOADING, try again. DATA_LOSS: CHECKSUM_MISMATCH.
     RESOURCE_EXHAUSTED: DISK_FULL, checked before the first byte. ABORTED: CLAIM_LOST.
     """
     VerifyModel: _grpc.UnaryStreamMultiCallable[_model_service_pb2.VerifyModelRequest, _model_service_pb2.VerifyModelResponse]
     """Reads all files of a model and of what it needs. Sends progress, then one result; a
     file that is not what was promised is set aside, so that an install fetches it again.
-    NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: MODEL_NOT_INSTALLED.
-    DATA_LOSS: CHECKSUM_MISMATCH, metadata files. ABORTED: CLAIM_LOST.
+    NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: MODEL_NOT_INSTALLED. UNAVAILABLE:
+    MODEL_LOADING, try again. DATA_LOSS: CHECKSUM_MISMATCH, metadata files. ABORTED: CLAIM_LOST.
     """
 
 @_typing.type_check_only
@@ -87,7 +90,8 @@ class ModelServiceAsyncStub(ModelServiceStub):
     RemoveModel: _aio.UnaryUnaryMultiCallable[_model_service_pb2.RemoveModelRequest, _model_service_pb2.RemoveModelResponse]  # type: ignore[assignment]
     """Removes a model's files, and those of what only it needed. Idempotent.
     NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: MODEL_IN_USE, another model that is
-    installed needs it, it is being installed, or its engine is working.
+    installed needs it, it is being installed, or its engine is working. UNAVAILABLE:
+    MODEL_LOADING, it is being loaded; try again, or unload it first.
     """
     AcceptLicence: _aio.UnaryUnaryMultiCallable[_model_service_pb2.AcceptLicenceRequest, _model_service_pb2.AcceptLicenceResponse]  # type: ignore[assignment]
     """Accepts a model's licence. Idempotent; it is kept when the model is removed.
@@ -97,7 +101,9 @@ class ModelServiceAsyncStub(ModelServiceStub):
     """Has the model's engine load it. Returns at once: Model.state says when it is LOADED,
     and detail why it could not be.
     NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: MODEL_NOT_INSTALLED, MODEL_IN_USE (its
-    engine is working), ENVIRONMENT_MISSING.
+    engine is working), ENVIRONMENT_MISSING. UNAVAILABLE: MODEL_LOADING, its engine loads
+    another one; try again. RESOURCE_EXHAUSTED: OUT_OF_MEMORY, it needs more than this machine
+    has in all; with less than it needs at once an engine makes do.
     """
     UnloadModel: _aio.UnaryUnaryMultiCallable[_model_service_pb2.UnloadModelRequest, _model_service_pb2.UnloadModelResponse]  # type: ignore[assignment]
     """Ends the engine that holds the model, which gives all its memory back. Idempotent.
@@ -108,14 +114,14 @@ class ModelServiceAsyncStub(ModelServiceStub):
     the job's claim. Sends progress, then one result. Cancel by cancelling the call: what
     was fetched stays, and the next install goes on from there.
     NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: LICENCE_NOT_ACCEPTED, DOWNLOAD_REFUSED.
-    UNAVAILABLE: DOWNLOAD_FAILED, try again. DATA_LOSS: CHECKSUM_MISMATCH.
+    UNAVAILABLE: DOWNLOAD_FAILED or MODEL_LOADING, try again. DATA_LOSS: CHECKSUM_MISMATCH.
     RESOURCE_EXHAUSTED: DISK_FULL, checked before the first byte. ABORTED: CLAIM_LOST.
     """
     VerifyModel: _aio.UnaryStreamMultiCallable[_model_service_pb2.VerifyModelRequest, _model_service_pb2.VerifyModelResponse]  # type: ignore[assignment]
     """Reads all files of a model and of what it needs. Sends progress, then one result; a
     file that is not what was promised is set aside, so that an install fetches it again.
-    NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: MODEL_NOT_INSTALLED.
-    DATA_LOSS: CHECKSUM_MISMATCH, metadata files. ABORTED: CLAIM_LOST.
+    NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: MODEL_NOT_INSTALLED. UNAVAILABLE:
+    MODEL_LOADING, try again. DATA_LOSS: CHECKSUM_MISMATCH, metadata files. ABORTED: CLAIM_LOST.
     """
 
 class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -147,7 +153,8 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_model_service_pb2.RemoveModelResponse, _abc.Awaitable[_model_service_pb2.RemoveModelResponse]]:
         """Removes a model's files, and those of what only it needed. Idempotent.
         NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: MODEL_IN_USE, another model that is
-        installed needs it, it is being installed, or its engine is working.
+        installed needs it, it is being installed, or its engine is working. UNAVAILABLE:
+        MODEL_LOADING, it is being loaded; try again, or unload it first.
         """
 
     @_abc_1.abstractmethod
@@ -169,7 +176,9 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         """Has the model's engine load it. Returns at once: Model.state says when it is LOADED,
         and detail why it could not be.
         NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: MODEL_NOT_INSTALLED, MODEL_IN_USE (its
-        engine is working), ENVIRONMENT_MISSING.
+        engine is working), ENVIRONMENT_MISSING. UNAVAILABLE: MODEL_LOADING, its engine loads
+        another one; try again. RESOURCE_EXHAUSTED: OUT_OF_MEMORY, it needs more than this machine
+        has in all; with less than it needs at once an engine makes do.
         """
 
     @_abc_1.abstractmethod
@@ -192,7 +201,7 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         the job's claim. Sends progress, then one result. Cancel by cancelling the call: what
         was fetched stays, and the next install goes on from there.
         NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: LICENCE_NOT_ACCEPTED, DOWNLOAD_REFUSED.
-        UNAVAILABLE: DOWNLOAD_FAILED, try again. DATA_LOSS: CHECKSUM_MISMATCH.
+        UNAVAILABLE: DOWNLOAD_FAILED or MODEL_LOADING, try again. DATA_LOSS: CHECKSUM_MISMATCH.
         RESOURCE_EXHAUSTED: DISK_FULL, checked before the first byte. ABORTED: CLAIM_LOST.
         """
 
@@ -204,8 +213,8 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_model_service_pb2.VerifyModelResponse], _abc.AsyncIterator[_model_service_pb2.VerifyModelResponse]]:
         """Reads all files of a model and of what it needs. Sends progress, then one result; a
         file that is not what was promised is set aside, so that an install fetches it again.
-        NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: MODEL_NOT_INSTALLED.
-        DATA_LOSS: CHECKSUM_MISMATCH, metadata files. ABORTED: CLAIM_LOST.
+        NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: MODEL_NOT_INSTALLED. UNAVAILABLE:
+        MODEL_LOADING, try again. DATA_LOSS: CHECKSUM_MISMATCH, metadata files. ABORTED: CLAIM_LOST.
         """
 
 def add_ModelServiceServicer_to_server(servicer: ModelServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

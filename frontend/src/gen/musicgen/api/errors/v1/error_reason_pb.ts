@@ -101,7 +101,7 @@ export enum ErrorReason {
   MODEL_NOT_INSTALLED = 10,
 
   /**
-   * [UNAVAILABLE] The engine is starting; try again.
+   * [UNAVAILABLE] A model is being brought into memory; try again. Metadata: model, engine.
    *
    * @generated from enum value: ERROR_REASON_MODEL_LOADING = 11;
    */

@@ -453,7 +453,8 @@ export const ModelService: GenService<{
   /**
    * Removes a model's files, and those of what only it needed. Idempotent.
    * NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: MODEL_IN_USE, another model that is
-   * installed needs it, it is being installed, or its engine is working.
+   * installed needs it, it is being installed, or its engine is working. UNAVAILABLE:
+   * MODEL_LOADING, it is being loaded; try again, or unload it first.
    *
    * @generated from rpc musicgen.api.inference.v1.ModelService.RemoveModel
    */
@@ -477,7 +478,9 @@ export const ModelService: GenService<{
    * Has the model's engine load it. Returns at once: Model.state says when it is LOADED,
    * and detail why it could not be.
    * NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: MODEL_NOT_INSTALLED, MODEL_IN_USE (its
-   * engine is working), ENVIRONMENT_MISSING.
+   * engine is working), ENVIRONMENT_MISSING. UNAVAILABLE: MODEL_LOADING, its engine loads
+   * another one; try again. RESOURCE_EXHAUSTED: OUT_OF_MEMORY, it needs more than this machine
+   * has in all; with less than it needs at once an engine makes do.
    *
    * @generated from rpc musicgen.api.inference.v1.ModelService.LoadModel
    */
@@ -502,7 +505,7 @@ export const ModelService: GenService<{
    * the job's claim. Sends progress, then one result. Cancel by cancelling the call: what
    * was fetched stays, and the next install goes on from there.
    * NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: LICENCE_NOT_ACCEPTED, DOWNLOAD_REFUSED.
-   * UNAVAILABLE: DOWNLOAD_FAILED, try again. DATA_LOSS: CHECKSUM_MISMATCH.
+   * UNAVAILABLE: DOWNLOAD_FAILED or MODEL_LOADING, try again. DATA_LOSS: CHECKSUM_MISMATCH.
    * RESOURCE_EXHAUSTED: DISK_FULL, checked before the first byte. ABORTED: CLAIM_LOST.
    *
    * @generated from rpc musicgen.api.inference.v1.ModelService.InstallModel
@@ -515,8 +518,8 @@ export const ModelService: GenService<{
   /**
    * Reads all files of a model and of what it needs. Sends progress, then one result; a
    * file that is not what was promised is set aside, so that an install fetches it again.
-   * NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: MODEL_NOT_INSTALLED.
-   * DATA_LOSS: CHECKSUM_MISMATCH, metadata files. ABORTED: CLAIM_LOST.
+   * NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: MODEL_NOT_INSTALLED. UNAVAILABLE:
+   * MODEL_LOADING, try again. DATA_LOSS: CHECKSUM_MISMATCH, metadata files. ABORTED: CLAIM_LOST.
    *
    * @generated from rpc musicgen.api.inference.v1.ModelService.VerifyModel
    */
