@@ -2,6 +2,7 @@ import './app/styles.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createGatewayTransport } from './api/transport';
+import { createUploads } from './api/uploads';
 import { App } from './app/app';
 import { createStudio, watchWhileShown } from './app/studio';
 import { applyKeptTheme } from './app/theme';
@@ -16,6 +17,7 @@ document.body.append(audio, spareAudio);
 applyKeptTheme();
 const studio = createStudio({
   transport: createGatewayTransport(),
+  uploads: createUploads(),
   tabs: browserTabs(),
   audio,
   spareAudio,

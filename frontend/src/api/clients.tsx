@@ -4,6 +4,7 @@ import { InferenceService } from '@/gen/musicgen/api/inference/v1/inference_serv
 import { ModelService } from '@/gen/musicgen/api/inference/v1/model_service_pb';
 import { JobService } from '@/gen/musicgen/api/jobs/v1/job_service_pb';
 import { LibraryService } from '@/gen/musicgen/api/library/v1/library_service_pb';
+import type { Uploads } from './uploads';
 
 /** The services that the page talks to. */
 export interface Clients {
@@ -11,14 +12,16 @@ export interface Clients {
   readonly library: Client<typeof LibraryService>;
   readonly inference: Client<typeof InferenceService>;
   readonly models: Client<typeof ModelService>;
+  readonly uploads: Uploads;
 }
 
-export function createClients(transport: Transport): Clients {
+export function createClients(transport: Transport, uploads: Uploads): Clients {
   return {
     jobs: createClient(JobService, transport),
     library: createClient(LibraryService, transport),
     inference: createClient(InferenceService, transport),
     models: createClient(ModelService, transport),
+    uploads,
   };
 }
 

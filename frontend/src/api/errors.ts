@@ -20,7 +20,8 @@ export interface ApiError {
   readonly fields: Readonly<Record<string, string>>;
 }
 
-const UNREACHABLE: ApiError = {
+/** No part of the studio answers. */
+export const UNREACHABLE: ApiError = {
   reason: 'UNREACHABLE',
   message: 'The studio does not answer.',
   remedy: 'Check that it is running (“musicgen up”), then try again.',
@@ -74,6 +75,47 @@ export function readJobError(error: JobError | undefined): ApiError {
     remedy: fields.length > 0 ? '' : (error?.remedy ?? ''),
     fields: Object.fromEntries(fields),
   };
+}
+
+/** What a status says that comes without a reason, as a proxy's does. */
+const BY_STATUS: Readonly<Record<number, readonly [string, string, string]>> = {
+  401: ['UNAUTHENTICATED', 'The studio asks for a key.', 'Give it one, or turn its keys off.'],
+  413: ['MESSAGE_TOO_LARGE', 'The file is larger than the studio takes.', 'Use a smaller one.'],
+  507: ['DISK_FULL', 'The studio’s disk is full.', 'Free some space on it, then try again.'],
+};
+
+/** Reads a refusal of the HTTP side: google.rpc.Status as JSON if the studio itself answered. */
+export function readHttpError(status: number, body: string): ApiError {
+  const [reason, message, remedy] = BY_STATUS[status] ?? [
+    '',
+    `The studio answered ${status}.`,
+    UNEXPLAINED,
+  ];
+  const plain: ApiError = { reason, message, remedy, fields: {} };
+  try {
+    const told = JSON.parse(body) as HttpStatus;
+    const info = told.details.find((detail) => detail['@type'].endsWith('.ErrorInfo'));
+    if (info?.reason === undefined) return plain;
+    const violations = told.details.flatMap((detail) => detail.field_violations ?? []);
+    return {
+      reason: info.reason,
+      message: sentence(told.message),
+      remedy: info.metadata?.remedy ?? '',
+      fields: Object.fromEntries(violations.map((fault) => [fault.field, fault.description])),
+    };
+  } catch {
+    return plain; // it is not the studio's
+  }
+}
+
+interface HttpStatus {
+  readonly message: string;
+  readonly details: readonly {
+    readonly '@type': string;
+    readonly reason?: string;
+    readonly metadata?: Readonly<Record<string, string>>;
+    readonly field_violations?: readonly { readonly field: string; readonly description: string }[];
+  }[];
 }
 
 /** An error found on this side, in the shape of one from the server. */

@@ -7,11 +7,11 @@ export function Layout(props: { tools: ReactNode; make: ReactNode; children: Rea
   return (
     <div className="mx-auto max-w-[76rem] px-4 pb-16 sm:px-6">
       <header className="flex items-center justify-between gap-4 py-4 sm:py-5">
-        <h1 className="wide flex items-center gap-2.5 text-lg font-bold whitespace-nowrap max-sm:gap-2 max-sm:text-base">
-          <img src="/favicon.svg" alt="" width="26" height="26" />
-          MusicGen Local
+        <h1 className="wide flex min-w-0 items-center gap-2.5 text-lg font-bold whitespace-nowrap max-sm:gap-2 max-sm:text-base">
+          <img src="/favicon.svg" alt="" width="26" height="26" className="shrink-0" />
+          <span className="truncate">MusicGen Local</span>
         </h1>
-        <div className="flex items-center gap-2 sm:gap-3">
+        <div className="flex shrink-0 items-center gap-2 sm:gap-3">
           <ConnectionBadge />
           {props.tools}
           <ThemeToggle />

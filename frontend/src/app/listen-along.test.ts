@@ -9,6 +9,7 @@ import { WatchJobsResponseSchema } from '@/gen/musicgen/api/jobs/v1/job_service_
 import { LibraryService } from '@/gen/musicgen/api/library/v1/library_service_pb';
 import { FakeAudio } from '@/testing/fake-audio';
 import { MemoryLibrary } from '@/testing/memory-library';
+import { MemoryUploads } from '@/testing/memory-uploads';
 import { JobsStore } from '@/watch/jobs-store';
 import { listenAlong } from './listen-along';
 import { tapeOfJob } from './tapes';
@@ -48,6 +49,7 @@ async function hearOut(failures: number) {
         },
       });
     }),
+    new MemoryUploads().port,
   );
   const [audio, spare] = [new FakeAudio(), new FakeAudio()];
   const jobs = new JobsStore();

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ErrorReason } from '@/gen/musicgen/api/errors/v1/error_reason_pb';
 import { Model_State } from '@/gen/musicgen/api/inference/v1/model_pb';
 import { Job_State, type JobSpec, JobSpecSchema } from '@/gen/musicgen/api/jobs/v1/job_pb';
-import { studioError } from '@/testing/memory-errors';
+import { invalidField, studioError } from '@/testing/memory-errors';
 import { createMemoryStudio, type MemoryStudio } from '@/testing/memory-studio';
 import { closePages, happen, openPage } from '@/testing/open-page';
 import { sampleModels } from '@/testing/sample-models';
@@ -70,6 +70,44 @@ describe('a model', () => {
     await userEvent.click(install);
     await waitFor(() => expect(asked()?.case).toBe('installModel'));
     expect(asked()?.value).toMatchObject({ model: 'diffrhythm-1.2-base', acceptLicence: true });
+  });
+
+  it('is installed from a folder of the studio’s machine, and what is wrong with it told there', async () => {
+    const { card } = await openEngines();
+    const model = modelOf(card, 'diffrhythm-1.2-full');
+    await userEvent.click(model.getByTestId('install-open'));
+    await userEvent.click(model.getByTestId('accept-licences'));
+    expect(model.getByTestId('folder-part')).not.toHaveAttribute('open');
+    await userEvent.click(model.getByText('From a folder on this machine…'));
+    await userEvent.type(model.getByRole('textbox', { name: 'Folder' }), 'models');
+    expect(model.getByText('Nothing is fetched')).toBeInTheDocument();
+    memory.jobs.failNext.set(
+      'createJob',
+      invalidField('spec.install_model.folder', 'must be absolute'),
+    );
+    await userEvent.click(model.getByTestId('install'));
+    expect(await model.findByTestId('field-error')).toHaveTextContent('It must be absolute.');
+    expect(model.queryByTestId('error-message')).toBeNull();
+    await userEvent.clear(model.getByTestId('install-folder'));
+    expect(model.queryByTestId('field-error')).toBeNull();
+    await userEvent.type(model.getByTestId('install-folder'), '/mnt/models');
+    await userEvent.click(model.getByTestId('install'));
+    await waitFor(() => expect(asked()?.value).toMatchObject({ folder: '/mnt/models' }));
+
+    await happen(() => memory.jobs.start(lastJob()));
+    await happen(() =>
+      memory.jobs.fail(lastJob(), {
+        message: 'The folder has no cfm_model.pt.',
+        remedy: 'Put it there.',
+        metadata: { 'field:folder': 'has no cfm_model.pt' },
+      }),
+    );
+    expect(model.getByTestId('error-message')).toHaveTextContent('has no cfm_model.pt');
+    await userEvent.click(model.getByTestId('install-open'));
+    expect(model.getByTestId('install-folder')).toHaveValue('/mnt/models');
+    expect(model.getByTestId('folder-part')).toHaveAttribute('open');
+    expect(model.getByTestId('field-error')).toHaveTextContent('It has no cfm_model.pt.');
+    expect(model.queryByTestId('error-message')).toBeNull();
   });
 
   it('is fetched with bytes, rate and time left, and is there when that is done', async () => {

@@ -1,5 +1,6 @@
 import type { Transport } from '@connectrpc/connect';
 import { type Clients, createClients } from '@/api/clients';
+import type { Uploads } from '@/api/uploads';
 import { createListings, type Listings } from '@/calls/listings';
 import { Downloads, type SaveFile } from '@/features/library/downloads';
 import { TrackStore } from '@/features/library/track-store';
@@ -26,6 +27,7 @@ export interface Studio {
 
 export interface Outside {
   readonly transport: Transport;
+  readonly uploads: Uploads;
   readonly tabs: Tabs;
   readonly audio: HTMLAudioElement;
   /** The deck's second head; made here if there is none. */
@@ -34,7 +36,7 @@ export interface Outside {
 }
 
 export function createStudio(outside: Outside): Studio {
-  const clients = createClients(outside.transport);
+  const clients = createClients(outside.transport, outside.uploads);
   const jobs = new JobsStore();
   const open: OpenWatch = (cursor, signal, onHeader) =>
     clients.jobs.watchJobs({ cursor }, { signal, onHeader });

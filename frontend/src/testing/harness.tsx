@@ -38,7 +38,9 @@ const root = document.getElementById('root');
 const audio = document.createElement('audio');
 document.body.append(audio);
 applyKeptTheme();
-const studio = createStudio({ transport: memory.transport, tabs, audio });
+memory.uploads.pieceMs = 30;
+const { transport, uploads } = memory;
+const studio = createStudio({ transport, uploads: uploads.port, tabs, audio });
 watchWhileShown(studio.hub);
 if (root !== null) createRoot(root).render(<App studio={studio} />);
 

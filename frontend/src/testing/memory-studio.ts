@@ -7,6 +7,7 @@ import { MemoryEngines } from './memory-engines';
 import { MemoryJobs } from './memory-jobs';
 import { MemoryLibrary } from './memory-library';
 import { MemoryModels } from './memory-models';
+import { MemoryUploads } from './memory-uploads';
 
 /** A whole studio in memory, behind the same schema as the real one. */
 export interface MemoryStudio {
@@ -14,6 +15,7 @@ export interface MemoryStudio {
   readonly models: MemoryModels;
   readonly jobs: MemoryJobs;
   readonly library: MemoryLibrary;
+  readonly uploads: MemoryUploads;
   readonly transport: Transport;
 }
 
@@ -28,5 +30,5 @@ export function createMemoryStudio(): MemoryStudio {
     service(InferenceService, engines.service());
     service(ModelService, models.service());
   });
-  return { engines, models, jobs, library, transport };
+  return { engines, models, jobs, library, uploads: new MemoryUploads(), transport };
 }

@@ -12,6 +12,7 @@ const endings: (() => void)[] = [];
 export async function openPage(memory: MemoryStudio, outside: Partial<Outside> = {}) {
   const studio = createStudio({
     transport: memory.transport,
+    uploads: memory.uploads.port,
     tabs: new MemoryTabs().tab(),
     audio: document.createElement('audio'),
     ...outside,

@@ -52,6 +52,15 @@ describe('a draft as a job', () => {
     expect(errorOf({ length: 'long' }).fields).toHaveProperty('duration_seconds');
   });
 
+  it('names the track or the file that the style is taken from, if that is meant', () => {
+    const styleFile = { uploadId: 'u1', name: 'a.wav', sizeBytes: 9 };
+    const both = { styleTrackId: 't1', styleFile };
+    expect(specOf({ ...both }).styleAudio).toBeUndefined();
+    expect(specOf({ ...both, styleFrom: 'track' }).styleAudio?.source.value).toBe('t1');
+    expect(specOf({ ...both, styleFrom: 'file' }).styleAudio?.source.value).toBe('u1');
+    expect(errorOf({ styleFrom: 'file' }).fields).toHaveProperty('style_audio');
+  });
+
   it('reads an empty length as the default', () => {
     expect(lengthSeconds({ length: ' ', lengthUnit: 's' })).toBe(0);
   });

@@ -1,6 +1,7 @@
 import { create, type JsonObject, type MessageInitShape } from '@bufbuild/protobuf';
 import { type ApiError, localFieldError } from '@/api/errors';
 import { readSeed, SEEDS, wrongSeed } from '@/calls/seed';
+import type { AudioRefSchema } from '@/gen/musicgen/api/audio/v1/audio_pb';
 import type { GenerationParametersSchema } from '@/gen/musicgen/api/engine/v1/engine_pb';
 import { type JobSpec, JobSpecSchema } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import type { Draft } from './draft';
@@ -17,15 +18,14 @@ export function buildSpecs(draft: Draft, versions = 1): Built {
   }
   const seed = readSeed(draft.seed);
   if (seed === null) return { error: wrongSeed() };
-  const fromTrack = draft.styleFrom === 'track';
-  if (fromTrack && draft.styleTrackId === '') {
+  const style = styleOf(draft);
+  if (style === null) {
     return wrong(
       'style_audio',
-      'No track was chosen for the style.',
+      `No ${draft.styleFrom} was chosen for the style.`,
       'Choose one, or take the style from the prompt.',
     );
   }
-  const style = { source: { case: 'trackId' as const, value: draft.styleTrackId } };
   const specOf = (version: number) =>
     create(JobSpecSchema, {
       kind: {
@@ -36,11 +36,22 @@ export function buildSpecs(draft: Draft, versions = 1): Built {
             ...parametersOf(draft),
             ...(seed === undefined ? {} : { seed: (seed + version) % SEEDS }),
           },
-          ...(fromTrack ? { styleAudio: style } : {}),
+          ...(style === undefined ? {} : { styleAudio: style }),
         },
       },
     });
   return { specs: Array.from({ length: versions }, (_, version) => specOf(version)) };
+}
+
+/** The music that the style is taken from. undefined: it is taken from words; null: none is chosen. */
+function styleOf(draft: Draft): MessageInitShape<typeof AudioRefSchema> | undefined | null {
+  if (draft.styleFrom === 'prompt') return undefined;
+  if (draft.styleFrom === 'file') {
+    const uploadId = draft.styleFile?.uploadId;
+    return uploadId === undefined ? null : { source: { case: 'uploadId', value: uploadId } };
+  }
+  const trackId = draft.styleTrackId;
+  return trackId === '' ? null : { source: { case: 'trackId', value: trackId } };
 }
 
 /** What is to be generated, without a seed. */

@@ -17,7 +17,9 @@ import { readOptions } from './options-schema';
 import { PromptField } from './prompt-field';
 import { SeedField, SeedUsed } from './seed-field';
 import type { CreateSlots } from './slots';
+import { notThereYet, STYLE } from './style-error';
 import { StyleField } from './style-field';
+import { useFileUpload } from './use-file-upload';
 import { useSubmit } from './use-submit';
 
 const STANDARD_RANGE = { min: 5, max: 600 };
@@ -32,7 +34,7 @@ export function CreateForm(props: { slots: CreateSlots; onAccepted?: () => void 
   const [versions, setVersions] = useState(1);
   const { engines, error: enginesError, reload } = useEngines();
   const { models } = useModels();
-  const { busy, error, refusals, touched, submit } = useSubmit(props.onAccepted);
+  const { busy, error, refusals, touched, submit, refuse } = useSubmit(props.onAccepted);
   const form = useRef<HTMLFormElement>(null);
   useEffect(() => {
     if (refusals > 0) showFirstError(form.current);
@@ -44,6 +46,7 @@ export function CreateForm(props: { slots: CreateSlots; onAccepted?: () => void 
     keepDraft(next);
     touched(field);
   };
+  const upload = useFileUpload((styleFile) => change({ styleFile }, STYLE));
   const setOption = (name: string, value: OptionValue | undefined) => {
     const { [name]: _old, ...others } = draft.options;
     change({ options: value === undefined ? others : { ...others, [name]: value } }, name);
@@ -62,13 +65,18 @@ export function CreateForm(props: { slots: CreateSlots; onAccepted?: () => void 
     'seed',
     'engine',
     ...(manifest?.supportsLyrics ? ['lyrics'] : []),
-    ...(manifest?.supportsStyleAudio ? ['style_audio'] : []),
+    ...(manifest?.supportsStyleAudio ? [STYLE] : []),
     ...all.map((option) => option.name),
   ];
   const at = (field: string) => fieldMessage(error, field);
+  const uploadError = draft.styleFrom === 'file' ? upload.error : null;
   const remedyAt = (field: string) => (at(field) === undefined ? undefined : error?.remedy);
 
-  const send = () => void submit(wanted, versions);
+  const send = () => {
+    const { file } = upload;
+    if (wanted.styleFrom === 'file' && file !== null) refuse(notThereYet(file.name));
+    else void submit(wanted, versions);
+  };
   const onSubmit = (event: FormEvent) => {
     event.preventDefault();
     send();
@@ -99,11 +107,17 @@ export function CreateForm(props: { slots: CreateSlots; onAccepted?: () => void 
         <StyleField
           draft={draft}
           picker={slots.trackPicker(draft.styleTrackId, (styleTrackId) =>
-            change({ styleTrackId }, 'style_audio'),
+            change({ styleTrackId }, STYLE),
           )}
-          error={at('style_audio')}
-          remedy={remedyAt('style_audio')}
-          onChange={(styleFrom) => change({ styleFrom }, 'style_audio')}
+          upload={upload}
+          error={uploadError?.message ?? at(STYLE)}
+          remedy={uploadError?.remedy ?? remedyAt(STYLE)}
+          onChange={(styleFrom) => change({ styleFrom }, STYLE)}
+          onFile={(file) => {
+            change({ styleFrom: 'file' }, STYLE);
+            upload.choose(file);
+          }}
+          onTouched={() => touched(STYLE)}
         />
       )}
       {manifest?.supportsLyrics && (

@@ -14,11 +14,20 @@ export interface Draft {
   readonly styleFrom: StyleFrom;
   /** The track whose style is meant; empty: none was chosen. */
   readonly styleTrackId: string;
+  /** The file whose style is meant, once the studio has it. */
+  readonly styleFile: StyleFile | null;
+}
+
+/** A file that was uploaded. */
+export interface StyleFile {
+  readonly uploadId: string;
+  readonly name: string;
+  readonly sizeBytes: number;
 }
 
 export type OptionValue = string | number | boolean | readonly string[];
 export type LengthUnit = 's' | 'min';
-export type StyleFrom = 'prompt' | 'track';
+export type StyleFrom = 'prompt' | 'track' | 'file';
 
 export const EMPTY_DRAFT: Draft = {
   prompt: '',
@@ -30,6 +39,7 @@ export const EMPTY_DRAFT: Draft = {
   options: {},
   styleFrom: 'prompt',
   styleTrackId: '',
+  styleFile: null,
 };
 
 const KEY = 'musicgen.draft';

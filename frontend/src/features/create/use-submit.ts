@@ -1,5 +1,5 @@
 import { toJsonString } from '@bufbuild/protobuf';
-import { useRef, useState } from 'react';
+import { useEffect, useEffectEvent, useRef, useState, useSyncExternalStore } from 'react';
 import { useClients } from '@/api/clients';
 import { type ApiError, readError, withoutField } from '@/api/errors';
 import { newRequestId } from '@/api/request-id';
@@ -8,6 +8,7 @@ import { useJobsStore } from '@/watch/react';
 import { useCallError } from '@/watch/use-call-error';
 import { buildSpecs } from './build-spec';
 import type { Draft } from './draft';
+import { STYLE, styleFault, withStyleNamed } from './style-error';
 
 export interface Submission {
   readonly busy: boolean;
@@ -17,6 +18,8 @@ export interface Submission {
   /** A field is being corrected: what was said of it goes. */
   readonly touched: (field: string) => void;
   readonly submit: (draft: Draft, versions: number) => Promise<void>;
+  /** It can't be sent as it is. */
+  readonly refuse: (reason: ApiError) => void;
 }
 
 /**
@@ -30,6 +33,11 @@ export function useSubmit(onAccepted?: () => void): Submission {
   const [error, setError] = useCallError();
   const [refusals, setRefusals] = useState(0);
   const unanswered = useRef<{ said: string; requestIds: readonly string[] } | null>(null);
+  const [accepted, setAccepted] = useState<readonly string[]>([]);
+  useUnfitStyle(accepted, (fault) => {
+    setAccepted([]);
+    setError(fault);
+  });
 
   const refuse = (reason: ApiError) => {
     setError(reason);
@@ -49,19 +57,39 @@ export function useSubmit(onAccepted?: () => void): Submission {
     setBusy(true);
     try {
       const { requestIds } = unanswered.current;
+      const jobIds: string[] = [];
       for (const [index, spec] of built.specs.entries()) {
         const answer = await jobs.createJob({ spec, requestId: requestIds[index] ?? '' });
         store.merge(answer.job);
+        if (answer.job !== undefined) jobIds.push(answer.job.jobId);
       }
       unanswered.current = null;
+      setAccepted(jobIds);
       setError(null);
       onAccepted?.();
     } catch (thrown) {
-      refuse(readError(thrown));
+      refuse(withStyleNamed(readError(thrown), draft));
     } finally {
       setBusy(false);
     }
   };
-  const touched = (field: string) => setError((now) => withoutField(now, field));
-  return { busy, error, refusals, touched, submit };
+  const touched = (field: string) => {
+    if (field === STYLE) setAccepted([]); // what is found of the old one is of no use
+    setError((now) => withoutField(now, field));
+  };
+  return { busy, error, refusals, touched, submit, refuse };
+}
+
+/** Tells of the first of these jobs that fails because of its style. */
+function useUnfitStyle(jobIds: readonly string[], onFault: (fault: ApiError) => void): void {
+  const store = useJobsStore();
+  const tell = useEffectEvent(onFault);
+  const failed = useSyncExternalStore(
+    (listener) => store.subscribe(listener),
+    () => jobIds.find((jobId) => styleFault(store.view.jobs.get(jobId)) !== null),
+  );
+  useEffect(() => {
+    const fault = failed === undefined ? null : styleFault(store.view.jobs.get(failed));
+    if (fault !== null) tell(fault);
+  }, [store, failed]);
 }

@@ -16,7 +16,10 @@ function furnished(count = 0) {
   for (let index = 1; index <= count; index += 1) {
     studio.library.add({ trackId: `t${index}`, title: `Song ${index}` });
   }
-  return { studio, store: new TrackStore(createClients(studio.transport).library) };
+  return {
+    studio,
+    store: new TrackStore(createClients(studio.transport, studio.uploads.port).library),
+  };
 }
 
 describe('the tracks', () => {

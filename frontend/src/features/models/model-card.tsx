@@ -8,6 +8,7 @@ import { Button } from '@/ui/button';
 import { ConfirmButton } from '@/ui/confirm-button';
 import { ErrorNote } from '@/ui/error-note';
 import { takeLostFocus } from '@/ui/focus';
+import { folderFaultOf } from './folder-field';
 import { InstallPart } from './install-part';
 import { LicenceList, NonCommercial } from './licence-list';
 import { licencesOf } from './licences';
@@ -31,6 +32,8 @@ export function ModelCard(props: {
   const [installing, setInstalling] = useState<boolean | null>(null);
   const licences = licencesOf([model, ...parts]);
   const here = isInstalled(model);
+  const folderFault = folderFaultOf(work.failed);
+  const asking = work.open === undefined && !here && installing === true;
   return (
     <li
       data-testid="model"
@@ -82,10 +85,15 @@ export function ModelCard(props: {
           {model.installedBytes > 0n && <RemoveButton model={model} name={name} />}
         </div>
       )}
-      {work.open === undefined && !here && installing === true && (
-        <InstallPart model={model} parts={parts} onDone={() => setInstalling(false)} />
+      {asking && (
+        <InstallPart
+          model={model}
+          parts={parts}
+          folderFault={folderFault}
+          onDone={() => setInstalling(false)}
+        />
       )}
-      <WorkPart work={work} name={name} title={titleOf} />
+      {!(asking && folderFault !== null) && <WorkPart work={work} name={name} title={titleOf} />}
     </li>
   );
 }
