@@ -117,6 +117,7 @@ def middle_clip(path: Path) -> Audio:
             raise InvalidAudio(
                 f"The music lasts {duration_s:.1f} s; a style needs {CLIP_S} s.",
                 remedy=f"Give a piece of {CLIP_S} s or more, or describe the style in words.",
+                fields={"style_audio": f"must last {CLIP_S} s or more"},
             )
         first_s = max(0, int(duration_s / 2) - CLIP_S // 2)
         reader.seek(first_s * rate_hz)
