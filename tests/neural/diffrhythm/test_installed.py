@@ -14,8 +14,8 @@ import soundfile
 from musicgen.engine.base import MIX_FILE, Edit, Generation, Parameters, TimeRange
 from musicgen.errors import InvalidAudio, InvalidField, ModelNotFound, ModelNotInstalled
 from services.inference.engines.diffrhythm.checkpoints import Checkpoint, InstalledCheckpoint
-from services.inference.engines.diffrhythm.config import SAMPLES_PER_LATENT
 from services.inference.engines.diffrhythm.engine import DiffRhythm, DiffRhythmTiny
+from services.inference.engines.diffrhythm.recording import SEAM_SAMPLES
 from services.inference.engines.diffrhythm.style import synthetic_style
 from services.inference.models.manager import ModelManager
 from tests.neural.diffrhythm.studio import MODEL, install, write_music
@@ -95,7 +95,7 @@ def test_music_for_a_style_must_be_long_enough(engine: DiffRhythmTiny, tmp_path:
 def test_parts_are_made_anew_and_the_rest_is_as_it_was(
     engine: DiffRhythmTiny, tmp_path: Path
 ) -> None:
-    """Each sample outside of the parts and 2 latents to their sides is that of the source; the
+    """Each sample outside of the parts and 93 ms to their sides is that of the source; the
     result is as long, also where the source ends within a latent."""
     source = write_music(tmp_path / "source.wav", 10.3)
     before, _ = soundfile.read(source, dtype="float32", always_2d=True)
@@ -105,16 +105,15 @@ def test_parts_are_made_anew_and_the_rest_is_as_it_was(
     assert after.shape == before.shape
     touched = np.zeros(len(before), bool)
     for start_s, end_s in ((2.0, 3.5), (8.0, 10.3)):
-        frames = [round(at * 44_100 / SAMPLES_PER_LATENT) for at in (start_s, end_s)]
-        low, high = frames[0] - 2, frames[1] + 2
-        touched[low * SAMPLES_PER_LATENT : high * SAMPLES_PER_LATENT] = True
+        low, high = (round(at * 44_100) for at in (start_s, end_s))
+        touched[low - SEAM_SAMPLES : high + SEAM_SAMPLES] = True
     assert np.array_equal(after[~touched], before[~touched])
     for at_s in (2.7, 9.0):
         at = slice(round(at_s * 44_100), round(at_s * 44_100) + 4_410)
         assert not np.allclose(after[at], before[at], atol=0.01)
     # No click where old and new meet: no step is larger than within either.
     steps = np.abs(np.diff(after, axis=0)).max(axis=1)
-    seams = [round(at * 44_100 / SAMPLES_PER_LATENT) * SAMPLES_PER_LATENT for at in (2.0, 3.5)]
+    seams = [round(at * 44_100) for at in (2.0, 3.5)]
     assert max(steps[at - 4_096 : at + 4_096].max() for at in seams) <= steps.max() + 1e-6
     assert np.abs(after).max() <= 1.0
 
@@ -169,6 +168,28 @@ def test_without_a_model_there_is_no_song(manager: ModelManager, tmp_path: Path)
     assert "musicgen models" in refused.value.remedy
     with contextlib.closing(DiffRhythmTiny()) as engine, pytest.raises(ModelNotInstalled):
         sung(engine, tmp_path, options={"model": "no-such"})
+
+
+def test_music_with_very_many_channels_is_refused(engine: DiffRhythmTiny, tmp_path: Path) -> None:
+    """A small file of it would take gigabytes."""
+    soundfile.write(tmp_path / "wide.wav", np.zeros((44_100 * 11, 12)), 44_100)
+    with pytest.raises(InvalidAudio, match="12 channels"):
+        sung(engine, tmp_path / "a", edit=Edit(tmp_path / "wide.wav", [TimeRange(1.0, 2.0)]))
+    with pytest.raises(InvalidAudio, match="12 channels"):
+        sung(engine, tmp_path / "b", style_audio=tmp_path / "wide.wav")
+
+
+def test_the_check_agrees_with_what_is_sung(
+    engine: DiffRhythmTiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A base model sings all of its length, of which less is heard: a line after that is beyond
+    the end, and the one before it is sung."""
+    monkeypatch.setattr(InstalledCheckpoint, "run_frames", Checkpoint.run_frames)
+    lyrics = "[00:05.00]one\n[00:10.00]two\n[00:40.00]three\n[00:50.00]\n"
+    asked = Parameters("x", lyrics, 30.0, 0, {"model": MODEL})
+    found = {(one.line, one.code) for one in engine.check_lyrics(asked).findings}
+    assert (3, "beyond_end") in found
+    assert not {line for line, code in found if code == "last_line_dropped"}
 
 
 def test_lyrics_are_checked(engine: DiffRhythmTiny) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +67,10 @@ class Checkpoint(abc.ABC):
     @abc.abstractmethod
     def style(self, parameters: Parameters) -> Style:
         """Return the style of the prompt, or of the music that is given instead."""
+
+    def revisions(self) -> Mapping[str, str]:
+        """Return which version each part is, for the recipe."""
+        return {}
 
     @property
     def max_duration_s(self) -> float:
@@ -153,6 +157,14 @@ class InstalledCheckpoint(Checkpoint):
         path = _one_of(self.autoencoder_files, "vae_model.safetensors", "vae_model.pt")
         return {name: one.float() for name, one in folded(read(path)).items()}
 
+    def revisions(self) -> Mapping[str, str]:
+        """Return the commits of the files."""
+        return {
+            "network": self.files.name,
+            "autoencoder": self.autoencoder_files.name,
+            "style": self.style_folders[0].name,
+        }
+
     def negative_style(self) -> Style:
         """Read it."""
         return load_style(self.negative_file)
@@ -216,13 +228,18 @@ def frames_of(duration_s: float) -> int:
     return -(-round(duration_s * SAMPLE_RATE_HZ) // SAMPLES_PER_LATENT)
 
 
-def config_for(checkpoints: Sequence[Checkpoint], wanted: str, duration_s: float) -> DiTConfig:
-    """Return the sizes of the model that would sing; if none is there yet, of one that could."""
+def sizes_for(
+    checkpoints: Sequence[Checkpoint], wanted: str, duration_s: float, loaded: Sequence[str]
+) -> tuple[int, int]:
+    """Return (frames refined, frames at most) of the model that would sing; if none is there
+    yet, of one that could."""
+    frames = frames_of(duration_s)
     try:
-        return choose(checkpoints, wanted, duration_s, ()).config
+        chosen = choose(checkpoints, wanted, duration_s, loaded)
     except ModelNotInstalled:
-        base = VARIANTS["v1.2-base"]
-        return base if frames_of(duration_s) <= base.max_frames else VARIANTS["v1.2-full"]
+        base, full = VARIANTS["v1.2-base"].max_frames, VARIANTS["v1.2-full"].max_frames
+        return (base, base) if frames <= base else (max(frames, FULL_MIN_FRAMES), full)
+    return chosen.run_frames(frames), chosen.config.max_frames
 
 
 def vae_config(tensors: Tensors) -> VaeConfig:

@@ -147,7 +147,7 @@ class DiT(nn.Module):
     def __init__(self, config: DiTConfig) -> None:
         super().__init__()
         self.config = config
-        self.precision = FULL
+        self.precision, self.offloads = FULL, False
         self.time_embed = ScalarEmbedding()
         self.start_time_embed = ScalarEmbedding()
         if config.knows_duration:
@@ -170,7 +170,7 @@ class DiT(nn.Module):
     ) -> DiT:
         """Compute in `precision` and keep weights as `placement` says from now on.
         `on_weight` is told each weight that was copied, and may end this by raising."""
-        self.precision = precision
+        self.precision, self.offloads = precision, placement.offload
         products = {id(one.weight) for one in self.modules() if isinstance(one, Product)}
         for parameter in self.parameters():
             if id(parameter) not in products:

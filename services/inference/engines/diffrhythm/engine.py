@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,16 @@ from musicgen.engine.base import (
     Parameters,
     Report,
 )
+from musicgen.engine.determinism import RUNTIME_KEY
 from musicgen.errors import ModelNotFound, OutOfMemory
 from musicgen.progress import Progress
 from services.inference.engines.diffrhythm.checkpoints import (
     Checkpoint,
     TinyCheckpoint,
     choose,
-    config_for,
     frames_of,
     installed,
+    sizes_for,
 )
 from services.inference.engines.diffrhythm.config import SAMPLE_RATE_HZ
 from services.inference.engines.diffrhythm.dit import DiT
@@ -44,7 +46,12 @@ from services.inference.engines.diffrhythm.manifest import (
 from services.inference.engines.diffrhythm.memory import available_bytes, is_shortage
 from services.inference.engines.diffrhythm.precision import PROCESSOR
 from services.inference.engines.diffrhythm.recording import Recording, read_recording
-from services.inference.engines.diffrhythm.rungs import Rung, first_that_fits, ladder
+from services.inference.engines.diffrhythm.rungs import (
+    Choice,
+    Rung,
+    first_that_fits,
+    ladder,
+)
 from services.inference.engines.diffrhythm.sampler import Course, Overflow
 from services.inference.engines.diffrhythm.song import Song, Wanted
 
@@ -88,13 +95,11 @@ class DiffRhythm(Engine):
         sheet = read_lyrics(parameters.lyrics, duration_s)
         checkpoint = choose(self.checkpoints(), options["model"], duration_s, self.loaded_models())
         device = devices.selected()
-        rungs = ladder(device, options["precision"])
+        ladder(device, options["precision"])  # refuses what can't be, before work begins
         report(Progress("style", 0, 1, 0.0))
-        if available_bytes(PROCESSOR) < STYLE_BYTES:
-            self._held.drop()
         wanted = Wanted(
             sheet,
-            checkpoint.style_for(parameters),
+            self._style(checkpoint, parameters),
             samples,
             parameters.seed,
             course_of(options),
@@ -102,25 +107,35 @@ class DiffRhythm(Engine):
         )
         song = Song(checkpoint, wanted, self._tokenizer.tokenize, scratch, report)
         try:
-            try:
-                rung = self._climb(rungs, checkpoint, song.run_frames, report, song.make)
-            except Overflow:
-                rungs = ladder(device, "full")
-                rung = self._climb(rungs, checkpoint, song.run_frames, report, song.make)
+            finished = self._sing(song, checkpoint, device, options["precision"], report)
         finally:
             song.close()
-        max_frames = checkpoint.config.max_frames
-        found = check(sheet, wanted.frames, max_frames, self._tokenizer.read)
+        refined = song.refined_on or finished
+        found = check(
+            sheet,
+            song.run_frames,
+            checkpoint.config.max_frames,
+            self._tokenizer.read,
+            heard_frames=wanted.frames,
+        )
         return Generation(
             title=title_of(parameters, sheet),
             decides_length=recording is not None,
-            rung=rung.name,
+            rung=refined.name,
             decisions={
                 "model": checkpoint.name,
-                "device": rung.device.type,
-                "precision": str(rung.precision.compute).removeprefix("torch."),
+                "revisions": checkpoint.revisions(),
+                "device": refined.device.type,
+                "precision": str(refined.precision.compute).removeprefix("torch."),
                 "threads": self.threads(),
+                "style_sha256": hashlib.sha256(wanted.style.numpy().tobytes()).hexdigest(),
                 **({"draft": True} if options["draft"] else {}),
+                **({} if finished is refined else {"decoding_rung": finished.name}),
+                RUNTIME_KEY: {
+                    "device_class": device.kind,
+                    "device": device.name,
+                    "torch_version": torch.__version__,
+                },
                 "lyrics": sheet.as_lrc(),
                 "lyrics_findings": [one.as_json() for one in found],
             },
@@ -129,11 +144,11 @@ class DiffRhythm(Engine):
     def check_lyrics(self, parameters: Parameters) -> CheckedLyrics:
         """See Engine."""
         sheet = read_lyrics(parameters.lyrics, parameters.duration_s)
-        wanted = with_defaults(parameters.options)["model"]
-        config = config_for(self.checkpoints(), wanted, parameters.duration_s)
-        found = check(
-            sheet, frames_of(parameters.duration_s), config.max_frames, self._tokenizer.read
+        model, frames = with_defaults(parameters.options)["model"], frames_of(parameters.duration_s)
+        run_frames, max_frames = sizes_for(
+            self.checkpoints(), model, parameters.duration_s, self.loaded_models()
         )
+        found = check(sheet, run_frames, max_frames, self._tokenizer.read, heard_frames=frames)
         return CheckedLyrics([_told(one) for one in found], sheet.as_lrc())
 
     def load(self, model: str, report: Report) -> None:
@@ -167,6 +182,41 @@ class DiffRhythm(Engine):
     def _recording(self, edit: Edit) -> Recording:
         return read_recording(edit.source, edit.regenerate, self.manifest.max_duration_s)
 
+    def _style(self, checkpoint: Checkpoint, parameters: Parameters) -> torch.Tensor:
+        """Return the style; the network makes room for what makes it, if need be."""
+        if 0 < available_bytes(PROCESSOR) < STYLE_BYTES:
+            self._held.drop()
+        for _ in range(2):
+            try:
+                return checkpoint.style_for(parameters)
+            except Exception as error:
+                if not is_shortage(error):
+                    raise
+            self._held.drop()
+        raise OutOfMemory(
+            "MuQ-MuLan, which understands the style, needs more memory than there is.",
+            remedy="Close other programs, or give a style as 512 numbers.",
+            metadata={"model": checkpoint.name},
+        )
+
+    def _sing(
+        self,
+        song: Song,
+        checkpoint: Checkpoint,
+        device: devices.Device,
+        precision: Choice,
+        report: Report,
+    ) -> Rung:
+        """Make the song; in full precision after numbers grew beyond half."""
+        try:
+            rungs = ladder(device, precision)
+            return self._climb(rungs, checkpoint, song.run_frames, report, song.make)
+        except Overflow:
+            pass  # outside of the handler, so that the error's frames hold nothing any more
+        self._held.drop()
+        rungs = ladder(device, "full")
+        return self._climb(rungs, checkpoint, song.run_frames, report, song.make)
+
     def _climb(
         self,
         rungs: Sequence[Rung],
@@ -178,22 +228,20 @@ class DiffRhythm(Engine):
         """Do `work` on the first rung that has enough memory, and return which that was."""
         with torch.device("meta"):
             parameters = sum(one.numel() for one in DiT(checkpoint.config).parameters())
-        index = self._rung_held(rungs, checkpoint)
-        if index is None:
-            self._held.drop()
-            available = available_bytes(rungs[0].device)
-            index = first_that_fits(rungs, checkpoint.config, parameters, frames, available)
+        device = rungs[0].device
+        available = available_bytes(device)
+        if available:
+            available += self._held.bytes_on(device)
+        index = first_that_fits(rungs, checkpoint.config, parameters, frames, available)
         for rung in rungs[index:]:
             try:
                 work(self._held, rung)
-            except Overflow:
-                raise
             except Exception as error:
                 if not is_shortage(error):
                     raise
             else:
                 return rung
-            # Outside of the handler, so that the error's frames hold nothing any more.
+            # Outside of the handler, as above.
             self._held.drop()
             report(Progress("making room", 0, 1, 0.0, detail=f"{rung.name} was too much"))
         raise OutOfMemory(
@@ -202,14 +250,6 @@ class DiffRhythm(Engine):
             remedy="Close other programs, ask for a shorter song, or choose a smaller model.",
             metadata={"model": checkpoint.name, "rung": rungs[-1].name},
         )
-
-    def _rung_held(self, rungs: Sequence[Rung], checkpoint: Checkpoint) -> int | None:
-        """Return the rung that the model in memory was brought for: its memory is taken, so
-        that there needn't be more."""
-        names = [rung.name for rung in rungs]
-        if self._held.model == checkpoint.name and self._held.rung in names:
-            return names.index(self._held.rung)
-        return None
 
 
 class DiffRhythmTiny(DiffRhythm):

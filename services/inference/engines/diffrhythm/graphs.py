@@ -45,7 +45,8 @@ def recorded(evaluate: Evaluate, y: Tensor, time: Tensor) -> Evaluate:
     if y.device.type != "cuda" or torch.version.hip:
         return evaluate
     try:
-        return Recorded(evaluate, y, time)
+        with torch.cuda.device(y.device):
+            return Recorded(evaluate, y, time)
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:

@@ -30,8 +30,6 @@ class Held:
         self._decoder: tuple[object, Decoder] | None = None
         self.model = ""
         """The name of the model that the network is of, "" if none is here."""
-        self.rung = ""
-        """The name of the rung that the network was brought for."""
 
     def network(self, checkpoint: Checkpoint, rung: Rung, tick: Tick) -> DiT:
         """Return the network as the rung wants it. Raises ModelUnusable."""
@@ -50,7 +48,7 @@ class Held:
             tick()
 
         dit.use(rung.precision, rung.placement, copied)
-        self._network, self.model, self.rung = (wanted, dit), checkpoint.name, rung.name
+        self._network, self.model = (wanted, dit), checkpoint.name
         return dit
 
     def decoder(self, checkpoint: Checkpoint, rung: Rung, tick: Tick) -> Decoder:
@@ -72,6 +70,16 @@ class Held:
             self.drop()
         return _autoencoder(checkpoint, tick).encoder.to(rung.device)
 
+    def bytes_on(self, device: torch.device) -> int:
+        """Return what is taken of a device's memory, and would be given back for something
+        else; weights that stay in their file take none."""
+        modules = [
+            one for _, one in filter(None, (self._network, self._decoder))
+            if not getattr(one, "offloads", False)
+        ]  # fmt: skip
+        parameters = (weight for module in modules for weight in module.parameters())
+        return sum(one.nbytes for one in parameters if one.device.type == device.type)
+
     def drop(self) -> None:
         """Give all memory back."""
         self._drop_network()
@@ -80,7 +88,7 @@ class Held:
 
     def _drop_network(self) -> None:
         if self._network:
-            self._network, self.model, self.rung = None, "", ""
+            self._network, self.model = None, ""
             give_back()
 
     def _drop_decoder(self) -> None:

@@ -17,7 +17,7 @@ _MADV_PAGEOUT = 21
 """Linux 5.4: drops pages that a file backs; what is in them is not lost."""
 _WORDS_OF_SHORTAGE = re.compile(
     r"can't allocate memory|cannot allocate memory|not enough memory|out of memory|bad_alloc"
-    r"|could not create a memory|buffer size too large",
+    r"|could not create a memory|buffer size too large|(CUBLAS|CUDNN)_STATUS_ALLOC_FAILED",
     re.IGNORECASE,
 )
 

@@ -41,15 +41,15 @@ class Mix:
         self._previews, self._heard = 0, 0
 
     def add(self, stretch: Tensor) -> None:
-        """Take the next [channels, samples]; what is beyond the end is dropped."""
+        """Take the next [channels, samples]; what is beyond the end is dropped. Where memory
+        runs out in it nothing was taken."""
         audio = self._faded(stretch[:, : self._left].float().cpu())
+        loudest = max(self._loudest, float(audio.abs().max()))
+        interleaved = audio.T.contiguous().numpy()
+        self._file.write(interleaved)
         self._left -= audio.shape[1]
-        self._loudest = max(self._loudest, float(audio.abs().max()))
-        self._file.write(audio.T.contiguous().numpy())
+        self._loudest = loudest
         self._unheard.append(audio)
-        unheard = sum(one.shape[1] for one in self._unheard)
-        if unheard >= PREVIEW_S * SAMPLE_RATE_HZ or not self._left:
-            self._let_be_heard()
 
     def finish(self, tick: Callable[[], None]) -> None:
         """Write MIX_FILE; what `tick` raises ends it."""
@@ -77,8 +77,12 @@ class Mix:
         to_end = torch.arange(self._left, self._left - audio.shape[1], -1)
         return audio * ((to_end - 1) / self._fade_samples).clamp(0, 1)
 
-    def _let_be_heard(self) -> None:
-        """Each is brought to the peak of all so far."""
+    def let_be_heard(self) -> None:
+        """Report what was added as a preview, once it is long enough. Each is brought to the
+        peak of all so far."""
+        unheard = sum(one.shape[1] for one in self._unheard)
+        if not unheard or (unheard < PREVIEW_S * SAMPLE_RATE_HZ and self._left):
+            return
         name = f"preview-{self._previews}.wav"
         audio = torch.cat(self._unheard, dim=1)
         samples = (audio * (PEAK / self._loudest)).T.contiguous().numpy()

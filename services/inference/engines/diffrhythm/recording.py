@@ -20,6 +20,7 @@ from services.inference.engines.diffrhythm.config import (
     SAMPLE_RATE_HZ,
     SAMPLES_PER_LATENT,
 )
+from services.inference.engines.diffrhythm.style import MAX_CHANNELS
 from services.inference.engines.diffrhythm.vae.oobleck import Encoder, drawn
 from services.inference.engines.diffrhythm.vae.streaming import encode
 
@@ -29,8 +30,8 @@ ENCODING_PEAK = 10 ** (-6 / 20)
 _QUIET_PEAK = 0.05
 """What is softer is taken for this loud: silence tells no level."""
 
-SEAM_FRAMES = 2
-"""Latents (93 ms) to either side of a part, over which the old audio becomes the new one."""
+SEAM_SAMPLES = 4_096
+"""93 ms to either side of a part, over which the old audio becomes the new one."""
 
 Audio = npt.NDArray[np.float32]
 """[channels, samples]."""
@@ -39,7 +40,7 @@ Audio = npt.NDArray[np.float32]
 @dataclass(frozen=True, slots=True)
 class Recording:
     """A piece, stereo at the model's rate, and the parts [start, end) of it to make anew, in
-    latent frames."""
+    samples."""
 
     audio: Audio
     parts: Sequence[tuple[int, int]]
@@ -53,6 +54,14 @@ class Recording:
     def frames(self) -> int:
         """Latents that hold it."""
         return -(-self.samples // SAMPLES_PER_LATENT)
+
+    @property
+    def segments(self) -> Sequence[tuple[int, int]]:
+        """The parts in latent frames: all that hold some of them."""
+        return [
+            (start // SAMPLES_PER_LATENT, -(-end // SAMPLES_PER_LATENT))
+            for start, end in self.parts
+        ]
 
     @property
     def gain(self) -> float:
@@ -74,7 +83,8 @@ class Recording:
         seams touch are one."""
         found: list[tuple[int, int]] = []
         for start, end in self.parts:
-            first, last = max(0, start - SEAM_FRAMES), min(self.frames, end + SEAM_FRAMES)
+            first = max(0, start - SEAM_SAMPLES) // SAMPLES_PER_LATENT
+            last = min(self.frames, -(-(end + SEAM_SAMPLES) // SAMPLES_PER_LATENT))
             if found and first <= found[-1][1]:
                 first, _ = found.pop()
             found.append((first, last))
@@ -96,14 +106,12 @@ class Recording:
     def _share(self, low: int, high: int) -> Audio:
         """Return how much of samples [low, high) is new: 1 in the parts, falling to 0 over
         their seams."""
-        seam = SEAM_FRAMES * SAMPLES_PER_LATENT
         here = np.arange(low, high)
-        outside = np.full(high - low, seam)
+        outside = np.full(high - low, SEAM_SAMPLES)
         for start, end in self.parts:
-            before = start * SAMPLES_PER_LATENT - here
-            after = here - (end * SAMPLES_PER_LATENT - 1)
-            outside = np.minimum(outside, np.maximum(0, np.maximum(before, after)))
-        return (1 - outside / seam).astype(np.float32)
+            away = np.maximum(0, np.maximum(start - here, here - (end - 1)))
+            outside = np.minimum(outside, away)
+        return (1 - outside / SEAM_SAMPLES).astype(np.float32)
 
 
 def read_recording(path: Path, parts: Sequence[TimeRange], max_s: float) -> Recording:
@@ -116,6 +124,12 @@ def read_recording(path: Path, parts: Sequence[TimeRange], max_s: float) -> Reco
                 f"The piece lasts {length_s:.0f} s; parts of up to {max_s:.0f} s can be made anew.",
                 remedy="Choose a shorter piece.",
             )
+        if reader.properties.channels > MAX_CHANNELS:
+            raise InvalidAudio(
+                f"The piece has {reader.properties.channels} channels; up to {MAX_CHANNELS} are "
+                "taken.",
+                remedy="Mix it to stereo.",
+            )
         audio = reader.read(reader.properties.duration_frames).astype(np.float32, copy=False)
     if rate_hz != SAMPLE_RATE_HZ:
         audio = soxr.resample(audio, rate_hz, SAMPLE_RATE_HZ, quality="HQ").astype(np.float32)
@@ -123,12 +137,10 @@ def read_recording(path: Path, parts: Sequence[TimeRange], max_s: float) -> Reco
         raise InvalidAudio("The piece holds samples that are no sound.")
     stereo = np.repeat(audio, 2, axis=1) if audio.shape[1] == 1 else audio[:, :2]
     piece = np.ascontiguousarray(stereo.T)
-    frames = -(-piece.shape[1] // SAMPLES_PER_LATENT)
-    return Recording(piece, [_in_frames(part, frames) for part in parts])
+    return Recording(piece, [_in_samples(part, piece.shape[1]) for part in parts])
 
 
-def _in_frames(part: TimeRange, frames: int) -> tuple[int, int]:
-    a_second = SAMPLE_RATE_HZ / SAMPLES_PER_LATENT
-    end = frames if part.end_s is None else min(frames, round(part.end_s * a_second))
-    start = min(round(part.start_s * a_second), frames - 1)
+def _in_samples(part: TimeRange, samples: int) -> tuple[int, int]:
+    end = samples if part.end_s is None else min(samples, round(part.end_s * SAMPLE_RATE_HZ))
+    start = min(round(part.start_s * SAMPLE_RATE_HZ), samples - 1)
     return start, max(start + 1, end)

@@ -3,7 +3,7 @@
 full      all in memory, in the numbers that it is computed in
 chunked   audio is decoded in shorter stretches
 in-turn   the network makes room for the autoencoder
-half      weights are kept in half precision, and computed in it where the hardware can
+half      weights are kept in half precision, and widened when they are needed
 offload   weights stay in their file, or in the processor's memory, until they are needed
 cpu       a card is left alone
 """
@@ -94,10 +94,8 @@ def ladder(device: Device, choice: Choice) -> Sequence[Rung]:
         Rung("in-turn", precision, wide, short, False),
     ]
     if precision == FULL:
-        if device.half != "none" and choice == "auto":
-            precision = precision_for(device, "half")
-        half = torch.bfloat16 if precision.compute == torch.bfloat16 else torch.float16
-        rungs.append(Rung("half", precision, Placement(place, half), short, False))
+        stored = Placement(place, torch.float16)
+        rungs.append(Rung("half", precision, stored, short, False))
     rungs.append(Rung("offload", precision, Placement(place, offload=True), short, False))
     if on_card:
         rungs.append(Rung("cpu", FULL, Placement(PROCESSOR, offload=True), short, False))

@@ -143,7 +143,10 @@ class _Velocity:
         """Return the velocity [1, frames, LATENT_DIM] at a time [1]."""
         if guides not in self._evaluate:
             branches = self._both if guides else self._alone
-            self._evaluate[guides] = recorded(partial(self._outputs, branches), y, time)
+            evaluate = partial(self._outputs, branches)
+            # What comes from the processor's memory each time can't be recorded.
+            offloads = self._dit.offloads
+            self._evaluate[guides] = evaluate if offloads else recorded(evaluate, y, time)
         outputs = self._evaluate[guides](y, time).to(y.dtype)
         if not guides:
             return outputs

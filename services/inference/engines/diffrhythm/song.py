@@ -25,6 +25,9 @@ from services.inference.engines.diffrhythm.sampler import Course, Edit, sample
 from services.inference.engines.diffrhythm.vae.oobleck import Decoder
 from services.inference.engines.diffrhythm.vae.streaming import decode
 
+_WHOLE_FRAMES = 21
+"""A song that lacks no more than that of what the model sang, a second, has its own end."""
+
 DECODING_SHARE = 0.1
 """Of the time that a song takes, measured with the true sizes on a processor."""
 
@@ -75,6 +78,8 @@ class Song:
         self._decoded_frames = 0
         self._mix: Mix | None = None
         self._last = Progress("loading", 0, 1, 0.0)
+        self.refined_on: Rung | None = None
+        """The rung on which the latents were made; audio may be decoded on a lower one."""
 
     def make(self, held: Held, rung: Rung) -> None:
         """Write MIX_FILE and previews. Stages: "loading" (weights), "refining" (a step a
@@ -87,6 +92,7 @@ class Song:
             edit = self._edit(held, rung)
             dit = held.network(self._checkpoint, rung, self._tick)
             self._latents = self._refined(dit, edit, meter).float().cpu()
+            self.refined_on = rung
         self._tell(meter.enter("decoding"))
         decoder = held.decoder(self._checkpoint, rung, self._tick)
         if self._wanted.recording:
@@ -104,7 +110,7 @@ class Song:
         return ProgressMeter([
             Stage("loading", 1, 0.01),
             Stage("refining", steps, 1.0 - DECODING_SHARE),
-            Stage("decoding", len(list(self._stretches(rung))), DECODING_SHARE),
+            Stage("decoding", max(1, len(list(self._stretches(rung)))), DECODING_SHARE),
         ])  # fmt: skip
 
     def _tell(self, progress: Progress) -> None:
@@ -119,7 +125,7 @@ class Song:
         if recording is None:
             return None
         encoder = held.encoder(self._checkpoint, rung, self._tick)
-        parts = list(recording.parts)
+        parts = list(recording.segments)
         if self.run_frames > recording.frames:  # what is beyond the end is cut off later
             parts.append((recording.frames, self.run_frames))
         return Edit(recording.latents(encoder, self._wanted.seed, self._tick), parts)
@@ -170,11 +176,13 @@ class Song:
             self._tell(meter.advance())
 
     def _decode(self, decoder: Decoder, rung: Rung, meter: ProgressMeter) -> None:
-        cut = self.run_frames > self._wanted.frames
+        cut = self.run_frames - self._wanted.frames > _WHOLE_FRAMES
         self._mix = self._mix or Mix(self._scratch, self._wanted.samples, self._report, fades=cut)
         for start, audio in self._heard(decoder, rung, meter):
             self._mix.add(audio)
             self._decoded_frames = start + audio.shape[1] // SAMPLES_PER_LATENT
+            self._mix.let_be_heard()
+        self._mix.let_be_heard()
         self._mix.finish(self._tick)
 
     def _splice(

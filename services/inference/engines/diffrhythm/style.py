@@ -28,6 +28,7 @@ Style = npt.NDArray[np.float32]
 STYLE_NUMBERS = 512
 CLIP_RATE_HZ = 24_000
 CLIP_S = 10
+MAX_CHANNELS = 8
 MAX_TEXT_CHARACTERS = 2000
 _MAX_FILE_BYTES = 1 << 16
 _LENGTH_TOLERANCE = 0.01
@@ -113,6 +114,13 @@ def middle_clip(path: Path) -> Audio:
     with AudioReader(path) as reader:
         rate_hz = reader.properties.sample_rate_hz
         duration_s = reader.properties.duration_frames / rate_hz
+        if reader.properties.channels > MAX_CHANNELS:
+            raise InvalidAudio(
+                f"The music has {reader.properties.channels} channels; up to {MAX_CHANNELS} are "
+                "taken.",
+                remedy="Mix it to stereo.",
+                fields={"style_audio": f"must have at most {MAX_CHANNELS} channels"},
+            )
         if duration_s < CLIP_S:
             raise InvalidAudio(
                 f"The music lasts {duration_s:.1f} s; a style needs {CLIP_S} s.",

@@ -57,7 +57,7 @@ def read(path: Path) -> Tensors:
             with safetensors.safe_open(path, framework="pt") as file:
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
         if _is_script(path):
-            return _read_script(path)
+            return _checked_script(path)
         return _state_of(torch.load(path, map_location="cpu", weights_only=True, mmap=True))
     except ModelUnusable:
         raise
@@ -146,6 +146,14 @@ def _is_script(path: Path) -> bool:
         return False
     with zipfile.ZipFile(path) as archive:
         return any(name.endswith("/constants.pkl") for name in archive.namelist())
+
+
+def _checked_script(path: Path) -> Tensors:
+    """Read an archive, whatever its pickle makes of the classes that it may use."""
+    try:
+        return _read_script(path)
+    except (TypeError, AttributeError, IndexError, AssertionError, StopIteration) as error:
+        raise ModelUnusable(f"{path.name} is no archive of tensors.") from error
 
 
 def _read_script(path: Path) -> Tensors:

@@ -6,6 +6,7 @@ environment; what only their phones tell is not found then.
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -114,10 +115,12 @@ def check(
     frames: int,
     max_frames: int,
     read: Callable[[str], Reading] | None = None,
+    heard_frames: int | None = None,
 ) -> list[Finding]:
     """Return what won't be sung as it is written, in the order of the rows.
 
-    `read` is Tokenizer.read, if English can be read here.
+    `read` is Tokenizer.read, if English can be read here. Of `frames` that are sung only
+    `heard_frames` may be heard: what comes later is cut off.
     """
     found = [
         Finding(Code.NO_TIME, "The line has no time, so it isn't sung.", row.number, text=row.text)
@@ -128,8 +131,11 @@ def check(
         line.text: list(reading.token_ids)
         for line, reading in zip(sheet.lines, readings, strict=True)
     }
-    placed = align(sheet.lines, frames, max_frames, ids.__getitem__).placed
-    song_s = song_seconds(frames, max_frames)
+    heard = frames if heard_frames is None else min(frames, heard_frames)
+    placed = tuple(
+        _heard(one, heard) for one in align(sheet.lines, frames, max_frames, ids.__getitem__).placed
+    )
+    song_s = min(song_seconds(frames, max_frames), seconds_of(heard))
     for number, timed in enumerate(sheet.timed_rows):
         line = timed.line
         if not line.text:
@@ -145,6 +151,14 @@ def check(
         ]
     found.sort(key=lambda finding: finding.row or 0)
     return [*found, *_of_all(sheet, readings, placed)]
+
+
+def _heard(placed: Placed, frames: int) -> Placed:
+    """Return what becomes of a line where only so many frames are heard."""
+    if placed.fate not in (Fate.SUNG, Fate.CUT) or placed.end_frame <= frames:
+        return placed
+    fate = Fate.BEYOND_END if placed.start_frame >= frames else Fate.CUT
+    return dataclasses.replace(placed, fate=fate)
 
 
 def _estimate(text: str) -> Reading:

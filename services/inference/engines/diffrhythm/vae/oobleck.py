@@ -114,10 +114,12 @@ class EncoderBlock(nn.Module):
             nn.Conv1d(narrow, wide, 2 * stride, stride, padding=padding),
         ])  # fmt: skip
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the condensed x, which is used up."""
+    def forward(self, x: Tensor, tick: Callable[[], None] | None = None) -> Tensor:
+        """Return the condensed x, which is used up; `tick` is called after each layer."""
         for layer in self.layers:
             x = layer(x)
+            if tick:
+                tick()
         return x
 
 
@@ -135,11 +137,12 @@ class Encoder(nn.Module):
             nn.Conv1d(widths[-1], 2 * LATENT_DIM, 3, padding=1),
         ])  # fmt: skip
 
-    def forward(self, audio: Tensor) -> Tensor:
-        """Return [1, 2 * LATENT_DIM, samples / SAMPLES_PER_LATENT]: means, then scales."""
+    def forward(self, audio: Tensor, tick: Callable[[], None] | None = None) -> Tensor:
+        """Return [1, 2 * LATENT_DIM, samples / SAMPLES_PER_LATENT]: means, then scales. `tick`
+        is called after each layer of the blocks."""
         x = audio
         for layer in self.layers:
-            x = layer(x)
+            x = layer(x, tick) if isinstance(layer, EncoderBlock) else layer(x)
         return x
 
 

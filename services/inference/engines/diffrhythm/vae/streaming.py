@@ -99,17 +99,15 @@ def encode(
     tick: Callable[[], None] | None = None,
 ) -> Tensor:
     """Return means and scales [1, 2 * LATENT_DIM, frames] of audio [1, channels, samples];
-    samples after the last whole latent are left out. `tick` is called after each stretch, and
-    may end this by raising."""
+    samples after the last whole latent are left out. `tick` is called again and again, and may
+    end this by raising."""
     frames = audio.shape[-1] // SAMPLES_PER_LATENT
     parts = []
     for start in range(0, frames, stretch_frames):
         wanted = _Range(start, min(frames, start + stretch_frames), frames)
         given = wanted.wider(ENCODER_REACH)
         part = audio[..., given.start * SAMPLES_PER_LATENT : given.end * SAMPLES_PER_LATENT]
-        parts.append(wanted.cut(encoder(part), given.start))
-        if tick:
-            tick()
+        parts.append(wanted.cut(encoder(part, tick), given.start))
     return torch.cat(parts, dim=-1)
 
 
