@@ -49,6 +49,10 @@ describe('a part of a track', () => {
     );
     expect(form.getByRole('textbox', { name: 'Prompt' })).toHaveValue(sampleSongRecipe().prompt);
     expect(form.getByRole('textbox', { name: 'Seed' })).toHaveValue('');
+    expect(form.queryByText(/^Style: from music/)).toBeNull();
+    expect(form.getByText(/^Mark what/)).toHaveTextContent(
+      'Outside the marked parts and a tenth of a second to their sides everything stays as it is.',
+    );
     await user.type(form.getByRole('textbox', { name: 'From' }), '0:42.5');
     await user.type(form.getByRole('textbox', { name: 'To' }), '58');
     await user.type(form.getByTestId('regenerate-seed'), '5');
@@ -69,11 +73,38 @@ describe('a part of a track', () => {
         options: { steps: 24 },
       },
     });
+    expect(asked().styleAudio).toBeUndefined();
     expect(track.queryByTestId('regenerate-form')).toBeNull();
     expect(track.getByTestId('regenerate')).toHaveFocus();
     const card = within(await screen.findByTestId('job-card'));
     expect(card.getByText('diffrhythm, 1 min 35 s, seed 5, one part anew')).toBeInTheDocument();
     expect(card.getByTestId('job-lineage')).toHaveTextContent('Variation of Rainy Night');
+  });
+
+  it('keeps the music that the style was taken from, until there is another prompt', async () => {
+    memory.library.edit('t1', {
+      recipe: { ...sampleSongRecipe(), style_audio: { reference: { upload_id: 'u1' }, title: '' } },
+    });
+    const { track, form, user } = await openPanel();
+    const prompt = form.getByRole('textbox', { name: 'Prompt' });
+    expect(prompt).toHaveAccessibleDescription('Style: from music; another prompt replaces it');
+    await user.type(form.getByTestId('part-start'), '10');
+    await user.type(form.getByTestId('part-end'), '20');
+    await user.click(form.getByTestId('regenerate-start'));
+    await waitFor(() => expect(memory.jobs.jobs).toHaveLength(1));
+    expect(asked().styleAudio?.source).toEqual({ case: 'uploadId', value: 'u1' });
+
+    await user.click(track.getByTestId('regenerate'));
+    const again = within(track.getByTestId('regenerate-form'));
+    await user.type(again.getByTestId('regenerate-prompt'), ', slower');
+    expect(again.queryByTestId('regenerate-prompt-note')).toBeNull();
+    expect(again.getByTestId('regenerate-prompt')).not.toHaveAttribute('aria-describedby');
+    await user.type(again.getByTestId('part-start'), '10');
+    await user.type(again.getByTestId('part-end'), '20');
+    await user.click(again.getByTestId('regenerate-start'));
+    await waitFor(() => expect(memory.jobs.jobs).toHaveLength(2));
+    expect(asked().parameters?.prompt).toBe(`${sampleSongRecipe().prompt}, slower`);
+    expect(asked().styleAudio).toBeUndefined();
   });
 
   it('is taken from where the player stands', async () => {

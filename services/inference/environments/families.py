@@ -45,6 +45,7 @@ FAMILIES: Mapping[str, Family] = {
             imports=(
                 "torch",
                 "safetensors.torch",
+                "tokenizers",
                 "numpy",
                 "soundfile",
                 "soxr",

@@ -1,4 +1,5 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { JsonObject, MessageInitShape } from '@bufbuild/protobuf';
+import { AudioFormat, type AudioRef } from '@/gen/musicgen/api/audio/v1/audio_pb';
 import type { GenerateSpecSchema } from '@/gen/musicgen/api/inference/v1/inference_service_pb';
 import type { Track } from '@/gen/musicgen/api/library/v1/track_pb';
 import { inOrder, type Part, rangeOf } from './parts';
@@ -10,6 +11,18 @@ export interface Words {
   readonly lyrics: string;
 }
 
+/** Music that the style is taken from, as before; another prompt replaces it. */
+export function styleMusicOf(song: Song, words: Words): AudioRef | undefined {
+  return words.prompt === song.prompt ? song.styleAudio : undefined;
+}
+
+/** The engine's own options, as before; another prompt replaces a style that is among them. */
+function optionsOf(song: Song, words: Words): JsonObject {
+  if (words.prompt === song.prompt) return song.options;
+  const { style, ...others } = song.options;
+  return others;
+}
+
 /** The same piece with some of its parts made anew. */
 export function editSpec(
   track: Track,
@@ -18,16 +31,19 @@ export function editSpec(
   parts: readonly Part[],
   seed: number | undefined,
 ): MessageInitShape<typeof GenerateSpecSchema> {
+  const styleAudio = styleMusicOf(song, words);
   return {
     engine: song.engine,
     parentTrackId: track.trackId,
-    ...(track.audio === undefined ? {} : { format: track.audio.format }),
+    // Lossless whatever the track is: a lossy one would be encoded anew as a whole.
+    format: AudioFormat.FLAC,
     parameters: {
       ...words,
       durationSeconds: song.durationSeconds,
-      options: song.options,
+      options: optionsOf(song, words),
       ...(seed === undefined ? {} : { seed }),
     },
+    ...(styleAudio === undefined ? {} : { styleAudio }),
     edit: {
       source: { source: { case: 'trackId', value: track.trackId } },
       regenerate: inOrder(parts).map(rangeOf),

@@ -8,15 +8,16 @@ import { Button } from '@/ui/button';
 import { ErrorNote } from '@/ui/error-note';
 import { controlClass, Field, fieldProps } from '@/ui/field';
 import { takeLostFocus } from '@/ui/focus';
-import { editSpec } from './build-spec';
+import { editSpec, styleMusicOf } from './build-spec';
 import { PartFields } from './part-fields';
 import { faultsOf, inOrder, type Part, type PartFault } from './parts';
 import type { RegenerateSlots } from './slots';
 import type { Song } from './song';
 
 const MOST_PARTS = 64;
+const FROM_MUSIC = 'Style: from music; another prompt replaces it';
 
-/** Makes parts of a track anew; the rest stays as it is. */
+/** Makes parts of a track anew; outside of them and of their seams it stays as it is. */
 export function RegeneratePanel(props: {
   track: Track;
   song: Song;
@@ -75,12 +76,28 @@ export function RegeneratePanel(props: {
     if (job !== undefined) props.onDone();
     else setRefusals(refusals + 1);
   };
-  const text = (name: 'prompt' | 'lyrics', label: string, rows: number) => {
+  const text = (name: 'prompt' | 'lyrics', label: string, rows: number, note?: string) => {
     const fault = fieldMessage(error, name);
+    const field = fieldProps(`${id}-${name}`, fault);
+    const noteId = note && `${id}-${name}-note`;
+    const aside = note && (
+      <span id={noteId} data-testid={`regenerate-${name}-note`} className="text-sm text-muted">
+        {note}
+      </span>
+    );
     return (
-      <Field id={`${id}-${name}`} label={label} error={fault} remedy={fault && error?.remedy}>
+      <Field
+        id={field.id}
+        label={label}
+        aside={aside}
+        error={fault}
+        remedy={fault && error?.remedy}
+      >
         <textarea
-          {...fieldProps(`${id}-${name}`, fault)}
+          {...field}
+          aria-describedby={
+            [noteId, field['aria-describedby']].filter(Boolean).join(' ') || undefined
+          }
           dir="auto"
           data-testid={`regenerate-${name}`}
           className={`${controlClass} resize-y py-2`}
@@ -107,7 +124,8 @@ export function RegeneratePanel(props: {
     >
       <p className="max-w-prose text-sm text-muted">
         Mark what should be made anew: drag over the picture, write the times, or let the track play
-        and press “From here” and “To here”. All else stays as it is.
+        and press “From here” and “To here”. Outside the marked parts and a tenth of a second to
+        their sides everything stays as it is.
       </p>
       {parts.map((part, index) => (
         <PartFields
@@ -139,7 +157,7 @@ export function RegeneratePanel(props: {
         </Button>
       )}
       {engine.supportsLyrics && text('lyrics', 'Lyrics of the whole track', 8)}
-      {text('prompt', 'Prompt', 3)}
+      {text('prompt', 'Prompt', 3, styleMusicOf(song, words) && FROM_MUSIC)}
       <Field id={`${id}-seed`} label="Seed" error={seedFault} remedy={seedFault && error?.remedy}>
         <input
           {...fieldProps(`${id}-seed`, seedFault)}

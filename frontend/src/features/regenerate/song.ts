@@ -1,4 +1,5 @@
-import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
+import { fromJson, type JsonObject, type JsonValue } from '@bufbuild/protobuf';
+import { type AudioRef, AudioRefSchema } from '@/gen/musicgen/api/audio/v1/audio_pb';
 import type { Track } from '@/gen/musicgen/api/library/v1/track_pb';
 
 /** What a track's recipe says of how an engine made it. */
@@ -9,6 +10,8 @@ export interface Song {
   readonly lyrics: string;
   readonly durationSeconds: number;
   readonly options: JsonObject;
+  /** Music that the style was taken from, instead of from the prompt. */
+  readonly styleAudio: AudioRef | undefined;
 }
 
 /** Reads a track's recipe; null if no engine made it. */
@@ -22,7 +25,18 @@ export function readSong(track: Track): Song | null {
     lyrics: textOf(decisions.lyrics) || textOf(recipe.lyrics),
     durationSeconds: typeof recipe.duration_seconds === 'number' ? recipe.duration_seconds : 0,
     options: isObject(recipe.options) ? recipe.options : {},
+    styleAudio: isObject(recipe.style_audio) ? readRef(recipe.style_audio.reference) : undefined,
   };
+}
+
+function readRef(value: JsonValue | undefined): AudioRef | undefined {
+  if (!isObject(value)) return undefined;
+  try {
+    const reference = fromJson(AudioRefSchema, value);
+    return reference.source.case === undefined ? undefined : reference;
+  } catch {
+    return undefined; // of a later version
+  }
 }
 
 function textOf(value: JsonValue | undefined): string {
