@@ -24,6 +24,7 @@ export default defineConfig({
     include: ['src/**/*.test.{ts,tsx}'],
     setupFiles: ['src/testing/setup.ts'],
     restoreMocks: true,
+    testTimeout: 30_000, // a busy machine is slow; what hangs still fails
     coverage: {
       provider: 'v8',
       include: ['src/**/*.{ts,tsx}'],

@@ -118,20 +118,23 @@ def regenerate(
 
     What isn't given is as in the track's recipe: prompt, lyrics with their times, engine and
     its options, to which `options` are added. A `prompt` also replaces music that the track's
-    style was taken from. `seed` None means another one than before. Raises InvalidField if the
-    recipe doesn't say what made the track.
+    style was taken from, and so does an option "style". `seed` None means another one than
+    before. Raises InvalidField if the recipe doesn't say what made the track.
     """
     asked = recipes.asked_of(track, engine)
     kept, style_audio = dict(asked.options), asked.style_audio
     if prompt is not None:
         kept.pop(STYLE_OPTION, None)
         style_audio = None
+    kept.update(options or {})
+    if STYLE_OPTION in kept:
+        style_audio = None
     spec = generate(
         asked.prompt if prompt is None else prompt,
         seed=seed,
         engine=asked.engine,
         lyrics=asked.lyrics if lyrics is None else lyrics,
-        options={**kept, **(options or {})},
+        options=kept,
         parent_track_id=track.track_id,
         style_audio=style_audio,
     )

@@ -169,7 +169,10 @@ class Generation:
     decides_length: bool = False
     """Whether the engine's own plan (whole bars, say) wins over the length asked for."""
     decisions: Mapping[str, Any] = field(default_factory=dict)
-    """The engine's plan, as plain JSON values, for the track's recipe."""
+    """The engine's plan, as plain JSON values, for the track's recipe. Under
+    determinism.RUNTIME_KEY, a mapping of str to str: what the samples depend on besides the
+    parameters, which is added to determinism.runtime() or replaces facts of it, such as
+    {"device_class": "cuda"}."""
     files: Sequence[ExtraFile] = ()
     """What lies beside the mix: up to MAX_EXTRA_FILES, each with a name of its own."""
     rung: str = ""

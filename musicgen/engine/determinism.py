@@ -14,9 +14,10 @@ import platform
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 RUNTIME_KEY = "runtime"
-"""Where the decisions of a generation say what it was computed with: `runtime()`."""
+"""Where the decisions of a generation say what it was computed with: `with_runtime()`."""
 
 _X86_64 = ("x86_64", "AMD64")
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -47,13 +48,24 @@ def variables(machine: str, numpy_version: str) -> dict[str, str]:
 
 
 def runtime() -> Mapping[str, str]:
-    """Say what, besides the parameters, the samples depend on: for the recipe."""
+    """Say what, besides the parameters, samples that numpy computes depend on."""
     return {
         "device_class": "cpu",
         "cpu_arch": machine_kind(),
         "numpy_version": _version_of("numpy"),
         "python_version": platform.python_version(),
     }
+
+
+def with_runtime(decisions: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an engine's decisions with `runtime()` under RUNTIME_KEY, where what the engine
+    says there itself wins. Raises TypeError if that is no mapping of str to str."""
+    told = decisions.get(RUNTIME_KEY, {})
+    if not isinstance(told, Mapping) or not all(
+        isinstance(text, str) for fact in told.items() for text in fact
+    ):
+        raise TypeError(f"the decisions' {RUNTIME_KEY!r} must be a mapping of str to str")
+    return {**decisions, RUNTIME_KEY: {**runtime(), **told}}
 
 
 @functools.cache

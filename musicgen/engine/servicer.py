@@ -21,7 +21,7 @@ from musicgen.engine.convert import (
     parts_from_proto,
     preview_to_proto,
 )
-from musicgen.engine.determinism import RUNTIME_KEY, runtime
+from musicgen.engine.determinism import with_runtime
 from musicgen.engine.worker import EngineWorker
 from musicgen.errors import Unauthenticated
 from musicgen.progress import Progress
@@ -91,8 +91,7 @@ class EngineServicer(engine_service_pb2_grpc.EngineServiceServicer):
                 if isinstance(event, Preview):
                     yield engine_service_pb2.GenerateResponse(preview=preview_to_proto(event))
                     continue
-                decisions = {**event.decisions, RUNTIME_KEY: runtime()}
-                made = dataclasses.replace(event, decisions=decisions)
+                made = dataclasses.replace(event, decisions=with_runtime(event.decisions))
                 yield engine_service_pb2.GenerateResponse(
                     result=generation_to_proto(made, MIX_FILE)
                 )

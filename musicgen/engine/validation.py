@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jsonschema
@@ -15,12 +15,17 @@ from musicgen.engine.base import Manifest, Parameters, TimeRange
 from musicgen.errors import InvalidField, InvalidLyrics, InvalidPrompt
 
 MAX_PROMPT_CHARACTERS = 2_000
-MAX_LYRICS_CHARACTERS = 10_000
+MAX_LYRICS_CHARACTERS = 20_000
+"""Lyrics that come back with times have at least 10 more characters a line."""
 MAX_SEED = (1 << 32) - 1
 MAX_FIELDS_NAMED = 20
 MAX_PARTS = 64
+STYLE_OPTION = "style"
+"""What an engine calls its option that is a style, as music is one."""
 LENGTH_TOLERANCE_S = 0.01
 """Times that people read off a page are rounded."""
+SOURCE_TOLERANCE_S = 0.1
+"""A file may be this much shorter or longer than the piece that it holds."""
 _MAX_TEXT = 200
 _NO_OPTIONS: Mapping[str, Any] = {"type": "object", "additionalProperties": False}
 _LAYOUT = frozenset("\n\r\t")
@@ -57,10 +62,29 @@ def validate_inputs(
         check_parts(parameters.edit.regenerate, manifest, None, at=parts_at)
 
 
-def check_style_audio(manifest: Manifest, *, at: str) -> None:
-    """Raise InvalidField unless the engine can take its style from music."""
+def check_style_audio(manifest: Manifest, options: Iterable[str] = (), *, at: str) -> None:
+    """Raise InvalidField unless the engine can take its style from music, and is given none
+    among its `options`: the names of those that are set."""
     if not manifest.supports_style_audio:
         raise _unsupported(manifest, at, "takes no style from music")
+    if STYLE_OPTION in options and STYLE_OPTION in manifest.options_schema.get("properties", {}):
+        fault = f"goes with no options.{STYLE_OPTION}"
+        raise InvalidField(
+            f"{at} {fault}.", remedy="Give one of the two styles.", fields={at: fault}
+        )
+
+
+def edit_duration_s(length_s: float, manifest: Manifest, *, at: str) -> float:
+    """Return the duration of an edit of a piece of `length_s`: as long, within the engine's
+    range. Raises InvalidField if that is more than a rounding away."""
+    low, high = manifest.min_duration_s, manifest.max_duration_s
+    if not low - SOURCE_TOLERANCE_S <= length_s <= high + SOURCE_TOLERANCE_S:
+        fault = (
+            f"lasts {length_s:g} s; {manifest.display_name} makes parts of pieces of "
+            f"{low:g} to {high:g} s anew"
+        )
+        raise InvalidField(f"{at} {fault}.", fields={at: fault})
+    return min(max(length_s, low), high)
 
 
 def check_parts(

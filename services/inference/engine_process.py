@@ -75,14 +75,24 @@ class EngineProcess:
         return self._host.pid if self._host else None
 
     async def start(self) -> HostProcess:
-        """Return the host, which is started if need be. Raises EngineCrashed."""
+        """Return the host, which is started if need be. Raises EngineCrashed, also if it is
+        stopped meanwhile."""
         if self._host is not None:
             return self._host
         if self._starting is None:
             self._starting = asyncio.create_task(self._start(), context=self._context.copy())
             self._starting.add_done_callback(self._started)
         # Shared by all who wait: the cancellation of one must not stop it.
-        return await asyncio.shield(self._starting)
+        try:
+            return await asyncio.shield(self._starting)
+        except asyncio.CancelledError as end:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # The start was cancelled, not the caller, who would be told nothing.
+            raise EngineCrashed(
+                "The engine was stopped while it started.", metadata={"engine": self.entry.name}
+            ) from end
 
     async def _start(self) -> HostProcess:
         self.state, self.detail, self._loaded = State.STARTING, "", ()

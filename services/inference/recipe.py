@@ -22,13 +22,16 @@ def build(
 ) -> Mapping[str, Any]:
     """Return the recipe as JSON values.
 
-    The same engine version, cpu_arch, device_class and numpy_version with the same
-    parameters give the same audio_sha256; what the host computed with is in it as the
-    host said. `made_from` is what audio in the parameters is.
+    What the host computed with is in it as the host said, such as cpu_arch, device_class and
+    numpy_version. The same engine version with the same parameters and `made_from`, which is
+    what audio in the parameters is, gives the same audio_sha256 where all of these facts that
+    are named are the same, and so is the rung.
     """
     decisions = dict(made.decisions)
     computed_with = decisions.pop(RUNTIME_KEY, {})
     return {
+        # First, so that they replace nothing.
+        **{name: str(value) for name, value in computed_with.items()},
         "recipe_version": RECIPE_VERSION,
         "studio_version": __version__,
         "engine": manifest.name,
@@ -39,7 +42,6 @@ def build(
         "seed": parameters.seed,
         "options": dict(parameters.options),
         **made_from,
-        **{name: str(value) for name, value in computed_with.items()},
         **({"rung": made.rung} if made.rung else {}),
         "decisions": decisions,
         "audio_sha256": encoded.audio_sha256,

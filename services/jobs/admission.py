@@ -25,7 +25,12 @@ from musicgen.engine.convert import (
     parameters_from_proto,
     parts_from_proto,
 )
-from musicgen.engine.validation import check_parts, check_style_audio, validate
+from musicgen.engine.validation import (
+    check_parts,
+    check_style_audio,
+    edit_duration_s,
+    validate,
+)
 from musicgen.errors import InvalidField, ModelNotFound, UnsupportedFormat
 from musicgen.rpc.status import from_rpc_error
 from services.jobs.loop_admission import FIND_LOOPS, LOOP, check_loop_of, fill_find, fill_loop
@@ -35,7 +40,7 @@ from services.jobs.store import JobStore
 DEFAULT_ENGINE = "composer"
 LIBRARY_TIMEOUT_S = 10.0
 MAX_SPEC_BYTES = 256 * 1024
-"""The longest prompt and lyrics take a fifth of it; a job must fit into a message."""
+"""The longest prompt and lyrics take a third of it; a job must fit into a message."""
 _TRACK_ID = re.compile(r"[A-Za-z0-9]{1,64}")
 _ALPHABET = "0123456789abcdefghijklmnopqrstuv"
 
@@ -125,7 +130,8 @@ class Admission:
     ) -> None:
         """Check the audio that a piece is made from; an edit is as long as its source."""
         if spec.HasField("style_audio"):
-            check_style_audio(manifest, at="spec.generate.style_audio")
+            options = spec.parameters.options.fields
+            check_style_audio(manifest, options, at="spec.generate.style_audio")
             await self._resolve(spec.style_audio, "spec.generate.style_audio")
         if spec.HasField("edit"):
             at, parts = "spec.generate.edit", parts_from_proto(spec.edit.regenerate)
@@ -133,8 +139,9 @@ class Admission:
             source = await self._resolve(spec.edit.source, f"{at}.source")
             audio = source.artifact.audio
             length_s = audio.duration_frames / max(1, audio.sample_rate_hz)
+            duration_s = edit_duration_s(length_s, manifest, at=f"{at}.source")
             check_parts(parts, manifest, length_s, at=f"{at}.regenerate")
-            spec.parameters.duration_seconds = length_s
+            spec.parameters.duration_seconds = duration_s
 
     async def _loop(self, spec: loop_pb2.LoopSpec) -> None:
         fill_loop(spec)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import subprocess
 from collections.abc import AsyncIterator
@@ -13,9 +14,22 @@ import pytest
 import soundfile
 
 from musicgen.api.engine.v1 import engine_service_pb2 as pb
-from musicgen.api.engine.v1.engine_service_pb2_grpc import EngineServiceStub
-from musicgen.engine.base import MAX_PREVIEWS, MIX_FILE, Parameters, Preview
+from musicgen.api.engine.v1.engine_service_pb2_grpc import (
+    EngineServiceStub,
+    add_EngineServiceServicer_to_server,
+)
+from musicgen.engine.base import (
+    MAX_PREVIEWS,
+    MIX_FILE,
+    Generation,
+    Parameters,
+    Preview,
+    Report,
+)
 from musicgen.engine.client import EngineClient, Made
+from musicgen.engine.determinism import RUNTIME_KEY, runtime
+from musicgen.engine.servicer import EngineServicer
+from musicgen.engine.worker import EngineWorker
 from musicgen.errors import (
     EngineCrashed,
     GenerationTimeout,
@@ -25,7 +39,7 @@ from musicgen.errors import (
 )
 from musicgen.rpc.channel import connect
 from musicgen.rpc.status import from_rpc_error
-from musicgen.testing.fake_engine import MANIFEST, expected_samples
+from musicgen.testing.fake_engine import MANIFEST, FakeEngine, expected_samples
 from tests.contract.inference.conftest import FAKE_COMMAND
 
 pytestmark = pytest.mark.contract
@@ -80,6 +94,35 @@ async def test_describes_and_generates(host: Host) -> None:
     assert events[-1].mix_name == MIX_FILE
     samples, _ = soundfile.read(host.scratch / MIX_FILE, dtype="float32")
     assert (samples == expected_samples(3, 1.0)).all()
+
+
+class OnACard(FakeEngine):
+    """Claims to compute elsewhere."""
+
+    def generate(self, parameters: Parameters, scratch: Path, report: Report) -> Generation:
+        """See Engine."""
+        made = super().generate(parameters, scratch, report)
+        told = {RUNTIME_KEY: {"device_class": "cuda", "torch_version": "2.9"}}
+        return dataclasses.replace(made, decisions={**made.decisions, **told})
+
+
+async def test_what_was_computed_with(host: Host, short_tmp: Path) -> None:
+    """The host says it of each piece; an engine that knows better is believed."""
+    server = grpc.aio.server()
+    add_EngineServiceServicer_to_server(EngineServicer(EngineWorker(OnACard()), TOKEN), server)
+    server.add_insecure_port(f"unix:{short_tmp}/card.sock")
+    await server.start()
+    card = EngineClient(short_tmp / "card.sock", TOKEN)
+    told = []
+    for client in (host.client, card):
+        *_, made = [event async for event in client.generate(parameters(), host.scratch)]
+        assert isinstance(made, Made)
+        assert made.generation.decisions["steps"] == 4
+        told.append(made.generation.decisions[RUNTIME_KEY])
+    await card.close()
+    await server.stop(None)
+    assert told[0] == runtime()
+    assert told[1] == {**runtime(), "device_class": "cuda", "torch_version": "2.9"}
 
 
 async def test_previews_all_arrive_in_order(host: Host) -> None:

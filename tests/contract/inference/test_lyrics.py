@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,8 @@ from musicgen.errors import (
     StudioError,
 )
 from musicgen.rpc.status import from_rpc_error
-from tests.contract.inference.conftest import Running, request
+from services.inference.engine_process import EngineProcess, State
+from tests.contract.inference.conftest import Running, engines_file, request, running
 from tests.contract.inference.test_generate import first_step, the_rest
 
 pytestmark = pytest.mark.contract
@@ -61,6 +64,14 @@ async def test_finds_lines_that_are_not_sung(inference: Running) -> None:
     assert inference.fake.host_pid is not None
 
 
+async def test_lyrics_come_back_with_times_and_are_taken_again(inference: Running) -> None:
+    """Times make them longer, but not too long."""
+    lyrics = "\n".join(["la la la la"] * 830)
+    timed = (await inference.stub.CheckLyrics(check(lyrics))).timed_lyrics
+    assert len(lyrics) < 10_000 < len(timed)
+    assert (await inference.stub.CheckLyrics(check(timed))).timed_lyrics
+
+
 async def test_while_a_piece_is_made(inference: Running) -> None:
     """A check waits for no generation, and disturbs none."""
     call = inference.stub.Generate(request(options={"steps": 40, "step_s": 0.05}))
@@ -80,7 +91,7 @@ async def test_while_a_piece_is_made(inference: Running) -> None:
         (check(engine=""), ModelNotFound, None),
         (check(engine="composer"), InvalidField, "engine"),
         (check("", engine="composer"), InvalidField, "engine"),
-        (check("x" * 10_001), InvalidLyrics, "parameters.lyrics"),
+        (check("x" * 20_001), InvalidLyrics, "parameters.lyrics"),
         (check("a\x00b"), InvalidLyrics, "parameters.lyrics"),
         (check(duration_seconds=-1), InvalidField, "parameters.duration_seconds"),
         (check(duration_seconds=float("nan")), InvalidField, "parameters.duration_seconds"),
@@ -118,6 +129,41 @@ async def test_a_host_that_is_killed(inference: Running) -> None:
         assert isinstance(await checking, EngineCrashed)
     assert len((await inference.stub.CheckLyrics(check())).findings) == 2
     assert inference.fake.host_pid not in (None, pid)
+
+
+async def _until_it_starts(engine: EngineProcess) -> None:
+    async with asyncio.timeout(5):
+        while engine.state is not State.STARTING:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("end", [EngineProcess.renew, EngineProcess.unload, EngineProcess.stop])
+async def test_an_engine_that_is_stopped_while_it_starts(
+    short_tmp: Path, end: Callable[[EngineProcess], Awaitable[None]]
+) -> None:
+    """All who wait for it are told so at once, not when their time is up."""
+    never = [sys.executable, "-c", "import time; time.sleep(60)"]
+    file = engines_file(short_tmp / "e.json", command=never)
+    async with running(short_tmp, engines_file=file) as inference, asyncio.timeout(10):
+        checks = [asyncio.ensure_future(refused(inference, check())) for _ in range(2)]
+        await _until_it_starts(inference.fake)
+        await asyncio.sleep(0.1)
+        await end(inference.fake)
+        for found in await asyncio.gather(*checks):
+            assert type(found) is EngineCrashed
+            assert found.message == "The engine was stopped while it started."
+            assert found.metadata == {"engine": "fake"}
+        assert inference.fake.state is State.STOPPED
+
+
+async def test_a_caller_that_leaves_while_the_engine_starts(inference: Running) -> None:
+    """Its cancellation is its own, and the others get their host."""
+    leaving, staying = (asyncio.create_task(inference.fake.start()) for _ in range(2))
+    await _until_it_starts(inference.fake)
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    assert (await staying).pid == inference.fake.host_pid
 
 
 async def test_a_host_of_an_older_contract(short_tmp: Path) -> None:

@@ -100,7 +100,40 @@ async def test_an_edit_is_as_long_as_its_source(studio: Studio) -> None:
     assert [part.start_seconds for part in accepted.edit.regenerate] == [0.0, 59.0]
     studio.library.hold("hours", "library/hours/audio.flac", 7200 * RATE_HZ)
     found = await studio.refusal(anew([(0.0, 1.0)], track_id="hours"))
-    assert list(found.fields) == ["spec.generate.parameters.duration_seconds"]
+    told = "lasts 7200 s; Fake makes parts of pieces of 0.1 to 600 s anew"
+    assert found.fields == {f"{AT}.source": told}
+    assert found.message == f"{AT}.source {told}."
+
+
+async def test_a_source_that_was_rounded_up(studio: Studio) -> None:
+    """A tenth of a second more than the engine makes is none too long; all of it can be made
+    anew, and what is asked for is in the engine's range."""
+    studio.library.hold("longest", "library/longest/audio.flac", round(600.09 * RATE_HZ))
+    accepted = (await studio.create(anew([(599.0, 600.09)], track_id="longest"))).spec.generate
+    assert accepted.parameters.duration_seconds == MANIFEST.max_duration_s
+    studio.library.hold("longer", "library/longer/audio.flac", round(600.11 * RATE_HZ))
+    found = await studio.refusal(anew([(599.0, None)], track_id="longer"))
+    assert list(found.fields) == [f"{AT}.source"]
+
+
+async def test_music_and_numbers_for_one_style(studio: Studio) -> None:
+    """One of them would be ignored, so that neither is taken, before the library is asked; each
+    alone is."""
+    option = {"style": {"type": "array", "items": {"type": "number"}}}
+    able = dataclasses.replace(
+        MANIFEST, name="able", options_schema={"type": "object", "properties": option}
+    )
+    announced = {able.name: manifest_to_proto(able).SerializeToString()}
+    await studio.jobs.store.announce("able", announced, ttl_s=60)
+    spec = asked("able")
+    spec.generate.parameters.options.update({"style": [0.5, 0.25]})
+    await studio.create(spec)
+    spec.generate.style_audio.track_id = "t"
+    found = await studio.refusal(spec)
+    assert found.fields == {"spec.generate.style_audio": "goes with no options.style"}
+    assert studio.library.asked == []
+    spec.generate.parameters.options.Clear()
+    await studio.create(spec)
 
 
 @pytest.mark.parametrize(

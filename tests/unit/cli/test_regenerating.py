@@ -76,20 +76,30 @@ def test_what_is_no_part_is_refused(text: str) -> None:
 
 
 def test_all_is_as_the_recipe_says() -> None:
-    """Prompt, lyrics with their times, engine, options and the music of the style; not the
-    seed, which would make the same again."""
+    """Prompt, lyrics with their times, engine and options; not the seed, which would make the
+    same again."""
     spec = specs.regenerate(track(), [(12.5, 20), (90, None)]).generate
     assert (spec.engine, spec.parameters.prompt) == ("singer", "soul")
     assert spec.parameters.lyrics == "[00:00.00]la\n[00:47.50]la"
     assert not spec.parameters.HasField("seed")
     assert dict(spec.parameters.options)["steps"] == 16
     assert list(spec.parameters.options["style"]) == [0.5, 0.25]  # type: ignore[arg-type]  # a list
-    assert spec.style_audio.upload_id == "u-1"
     assert spec.parent_track_id == spec.edit.source.track_id == "t1"
     first, last = spec.edit.regenerate
     assert (first.start_seconds, first.end_seconds) == (12.5, 20)
     assert last.start_seconds == 90
     assert not last.HasField("end_seconds")
+
+
+def test_one_style_of_two() -> None:
+    """The music of the style is taken again, unless numbers among the options won over it, or
+    win now: the studio refuses both."""
+    assert not specs.regenerate(track(), [(0, 1)]).generate.HasField("style_audio")
+    by_music = track({**RECIPE, "options": {"steps": 16}})
+    assert specs.regenerate(by_music, [(0, 1)]).generate.style_audio.upload_id == "u-1"
+    given = specs.regenerate(by_music, [(0, 1)], options={"style": [1]}).generate
+    assert not given.HasField("style_audio")
+    assert list(given.parameters.options["style"]) == [1]  # type: ignore[arg-type]  # a list
 
 
 def test_what_is_given_wins() -> None:

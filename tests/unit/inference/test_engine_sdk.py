@@ -345,6 +345,24 @@ def test_runtime_names_the_machine() -> None:
     assert runtime["device_class"] == "cpu"
 
 
+def test_an_engine_says_what_it_computed_with() -> None:
+    """Its word replaces what is true of numpy, or is added to it; the rest stays."""
+    own = determinism.with_runtime({"bars": 8})
+    assert own == {"bars": 8, "runtime": determinism.runtime()}
+    told = {"device_class": "cuda", "gpu": "H100"}
+    assert determinism.with_runtime({"bars": 8, "runtime": told}) == {
+        "bars": 8,
+        "runtime": {**determinism.runtime(), **told},
+    }
+
+
+@pytest.mark.parametrize("told", ["cuda", None, ["cuda"], {"device": 0}, {0: "cuda"}])
+def test_what_an_engine_computed_with_is_text(told: object) -> None:
+    """Anything else is a defect of the engine."""
+    with pytest.raises(TypeError, match="runtime"):
+        determinism.with_runtime({"runtime": told})
+
+
 def test_engine_sdk_is_light() -> None:
     """A host can pin numpy because nothing of the SDK loads it."""
     program = (

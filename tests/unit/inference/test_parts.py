@@ -319,6 +319,9 @@ def test_recipe_has_what_reproduction_needs(tmp_path: Path) -> None:
     assert "rung" not in found
     offloaded = dataclasses.replace(made, rung="offload")
     assert recipe.build(MANIFEST, parameters, offloaded, encoded, {})["rung"] == "offload"
+    sly = dataclasses.replace(made, decisions={"runtime": {"seed": "6", "gpu": "H100"}})
+    kept = recipe.build(MANIFEST, parameters, sly, encoded, {})
+    assert (kept["seed"], kept["gpu"]) == (5, "H100")
     assert json.loads(json.dumps(found)) == found
 
 

@@ -13,6 +13,7 @@ from musicgen.engine.validation import (
     check_parts,
     check_schema,
     check_style_audio,
+    edit_duration_s,
     validate,
     validate_inputs,
 )
@@ -58,9 +59,9 @@ def test_refuses_prompts(prompt: str) -> None:
 
 
 def test_refuses_lyrics() -> None:
-    """Lyrics need an engine that sings, and are at most 10,000 characters."""
-    validate(changed(lyrics="la\nla" * 2000), MANIFEST)
-    for lyrics, manifest in (("la", SILENT), ("l" * 10_001, MANIFEST), ("\x07", MANIFEST)):
+    """Lyrics need an engine that sings, and are at most 20,000 characters."""
+    validate(changed(lyrics="la\nla" * 4000), MANIFEST)
+    for lyrics, manifest in (("la", SILENT), ("l" * 20_001, MANIFEST), ("\x07", MANIFEST)):
         with pytest.raises(InvalidLyrics) as caught:
             validate(changed(lyrics=lyrics), manifest)
         assert caught.value.remedy
@@ -169,6 +170,40 @@ def test_parts_of_a_piece_whose_length_nobody_knows() -> None:
     check_parts([TimeRange(0.0, 1e6)], MANIFEST, None, at="parts")
     with pytest.raises(InvalidField):
         check_parts([TimeRange(math.nan, 1e6)], MANIFEST, None, at="parts")
+
+
+@pytest.mark.parametrize(
+    ("length_s", "duration_s"),
+    [(4.0, 4.0), (3.91, 4.0), (60.5, 60.5), (285.0, 285.0), (285.09, 285.0)],
+)
+def test_an_edit_is_as_long_as_its_source(length_s: float, duration_s: float) -> None:
+    """A source that a rounding made too long or too short is taken, within the range."""
+    short = dataclasses.replace(MANIFEST, min_duration_s=4.0, max_duration_s=285.0)
+    assert edit_duration_s(length_s, short, at="source") == duration_s
+
+
+@pytest.mark.parametrize("length_s", [0.0, 3.89, 285.11, 300.0, math.inf, math.nan])
+def test_a_source_out_of_range(length_s: float) -> None:
+    """It is named as what is wrong, with the lengths that would do."""
+    short = dataclasses.replace(MANIFEST, min_duration_s=4.0, max_duration_s=285.0)
+    with pytest.raises(InvalidField) as caught:
+        edit_duration_s(length_s, short, at="source")
+    told = f"lasts {length_s:g} s; Fake makes parts of pieces of 4 to 285 s anew"
+    assert caught.value.fields == {"source": told}
+    assert caught.value.message == f"source {told}."
+
+
+def test_two_styles_at_once() -> None:
+    """Music goes with no style among the options, if the engine has such an option."""
+    styled = {"type": "object", "properties": {"style": {"type": "array"}, "steps": {}}}
+    with_option = dataclasses.replace(MANIFEST, options_schema=styled)
+    check_style_audio(with_option, ["steps"], at="style_audio")
+    check_style_audio(MANIFEST, ["style"], at="style_audio")  # `validate` knows no such option
+    check_style_audio(dataclasses.replace(MANIFEST, options_schema={}), ["style"], at="a")
+    with pytest.raises(InvalidField) as caught:
+        check_style_audio(with_option, ["steps", "style"], at="style_audio")
+    assert caught.value.fields == {"style_audio": "goes with no options.style"}
+    assert caught.value.remedy
 
 
 def test_inputs_need_an_engine_that_reads_them() -> None:

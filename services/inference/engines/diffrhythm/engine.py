@@ -132,7 +132,7 @@ class DiffRhythm(Engine):
                 **({"draft": True} if options["draft"] else {}),
                 **({} if finished is refined else {"decoding_rung": finished.name}),
                 RUNTIME_KEY: {
-                    "device_class": device.kind,
+                    "device_class": device.kind if refined.device.type != "cpu" else "cpu",
                     "device": device.name,
                     "torch_version": torch.__version__,
                 },
