@@ -187,6 +187,9 @@ class EngineProcess:
         try:
             return await host.client.check_lyrics(parameters, CHECK_LIMIT_S)
         except (ServiceUnavailable, Cancelled) as error:
+            await host.wait(EXIT_WAIT_S)
+            if self._watching is not None and host.how_it_ended():
+                await asyncio.wait([self._watching])  # so that the next call starts another
             raise EngineCrashed(
                 "The engine's process ended while it checked lyrics.",
                 metadata={"engine": self.entry.name},
