@@ -21,9 +21,10 @@ from musicgen.errors import OutOfMemory
 from services.inference.engines.diffrhythm import engine as engine_module
 from services.inference.engines.diffrhythm import song as song_module
 from services.inference.engines.diffrhythm.checkpoints import TinyCheckpoint
+from services.inference.engines.diffrhythm.dit import DiT
 from services.inference.engines.diffrhythm.engine import DiffRhythmTiny
 from services.inference.engines.diffrhythm.mix import Mix
-from services.inference.engines.diffrhythm.sampler import Overflow
+from services.inference.engines.diffrhythm.sampler import Overflow, sample
 
 pytestmark = pytest.mark.unit
 
@@ -88,15 +89,15 @@ def test_numbers_that_outgrow_half_precision(
     )
     networks: list[weakref.ref[torch.nn.Module]] = []
     alive: list[int] = []
-    real = song_module.sample
+    real = sample
 
-    def overflowing(dit: torch.nn.Module, *args: Any, **more: Any) -> Any:
+    def overflowing(dit: DiT, *args: Any, **more: Any) -> Any:
         gc.collect()
         alive.append(sum(one() is not None for one in networks))
         networks.append(weakref.ref(dit))
         if len(networks) == 1:
             raise Overflow("too large")
-        return real(dit, *args, **more)  # type: ignore[arg-type]  # the same
+        return real(dit, *args, **more)
 
     monkeypatch.setattr(song_module, "sample", overflowing)
     made, _, _ = sung(engine, tmp_path, precision="auto")
