@@ -172,12 +172,17 @@ def test_remove(place: Place) -> None:
 
 SET_UP = """
 import sys
+import time
 from pathlib import Path
 from services.inference.environments.environments import Environments
 from services.inference.environments.families import Family
-root, lock, name = sys.argv[1:]
+root, lock, name, last = sys.argv[1:]
+def report(progress):
+    print(progress.stage, flush=True)
+    if progress.stage == last:
+        time.sleep(5)  # the killer needs a moment, and the stage may be over sooner
 family = Family(name, Path(lock), (name,), ("dawn",), {})
-Environments(Path(root), {name: family}).setup(name, lambda p: print(p.stage, flush=True))
+Environments(Path(root), {name: family}).setup(name, report)
 """
 
 
@@ -187,7 +192,7 @@ def test_kill_9(place: Place, stage: str) -> None:
     it was doing; the next one cleans up and succeeds."""
     environments = place.environments(DAWN)
     lock = place.folder / "morning.txt"
-    command = [sys.executable, "-c", SET_UP, str(place.root), str(lock), "morning"]
+    command = [sys.executable, "-c", SET_UP, str(place.root), str(lock), "morning", stage]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         while process.stdout.readline().strip() != stage:
