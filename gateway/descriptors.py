@@ -10,12 +10,13 @@ from google.protobuf.descriptor import FileDescriptor
 from google.rpc import error_details_pb2, status_pb2
 
 from musicgen.api.inference.v1 import inference_service_pb2, model_service_pb2
-from musicgen.api.jobs.v1 import job_service_pb2
+from musicgen.api.jobs.v1 import job_service_pb2, queue_service_pb2
 from musicgen.api.library.v1 import library_service_pb2
 from musicgen.api.system.v1 import system_service_pb2
 
 SERVICE_FILES: tuple[FileDescriptor, ...] = (
     job_service_pb2.DESCRIPTOR,
+    queue_service_pb2.DESCRIPTOR,
     system_service_pb2.DESCRIPTOR,
     inference_service_pb2.DESCRIPTOR,
     model_service_pb2.DESCRIPTOR,

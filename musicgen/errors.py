@@ -4,9 +4,10 @@
     ├── InvalidRequest ─ InvalidField, MalformedMessage, InvalidPrompt, InvalidLyrics,
     │                    InvalidAudio, UnsupportedFormat, RequestIdReused
     ├── NotFound ─────── ModelNotFound, JobNotFound, TrackNotFound, UploadNotFound,
-    │                    ArtifactNotFound, NoLoopFound, RouteNotFound, DeviceNotFound
-    ├── WrongState ───── JobAlreadyTerminal, JobNotTerminal, ModelNotInstalled,
-    │                    ModelUnusable, ModelInUse, LicenceNotAccepted,
+    │                    ArtifactNotFound, NoLoopFound, RouteNotFound, DeviceNotFound,
+    │                    BatchNotFound, QueueNotFound
+    ├── WrongState ───── JobAlreadyTerminal, JobNotTerminal, JobNotWaiting,
+    │                    ModelNotInstalled, ModelUnusable, ModelInUse, LicenceNotAccepted,
     │                    EnvironmentMissing, EnvironmentBroken, DownloadRefused
     ├── Exhausted ────── MessageTooLarge, QueueFull, RateLimited, DiskFull, OutOfMemory
     ├── Unavailable ──── ServiceUnavailable, StoreUnavailable, ModelLoading, EngineCrashed,
@@ -135,6 +136,20 @@ class JobNotFound(NotFound):
     default_remedy = "`musicgen jobs` lists the jobs that are kept."
 
 
+class BatchNotFound(NotFound):
+    """No batch of that id."""
+
+    reason = "BATCH_NOT_FOUND"
+    default_remedy = "`musicgen batches` lists the batches that are kept."
+
+
+class QueueNotFound(NotFound):
+    """No queue of that name."""
+
+    reason = "QUEUE_NOT_FOUND"
+    default_remedy = "`musicgen queue` lists the queues."
+
+
 class TrackNotFound(NotFound):
     """No track of that id."""
 
@@ -195,6 +210,13 @@ class JobNotTerminal(WrongState):
 
     reason = "JOB_NOT_TERMINAL"
     default_remedy = "Cancel the job first, or wait for its end."
+
+
+class JobNotWaiting(WrongState):
+    """The job does not wait in its queue any more."""
+
+    reason = "JOB_NOT_WAITING"
+    default_remedy = "Only jobs that wait can be moved."
 
 
 class ModelNotInstalled(WrongState):

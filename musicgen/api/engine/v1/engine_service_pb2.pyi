@@ -178,6 +178,7 @@ class GenerateRequest(_message.Message):
     STYLE_AUDIO_PATH_FIELD_NUMBER: _builtins.int
     EDIT_SOURCE_PATH_FIELD_NUMBER: _builtins.int
     REGENERATE_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_PATH_FIELD_NUMBER: _builtins.int
     scratch_directory: _builtins.str
     """Absolute path of an empty folder on this machine that the host writes into."""
     style_audio_path: _builtins.str
@@ -187,6 +188,11 @@ class GenerateRequest(_message.Message):
     edit_source_path: _builtins.str
     """Absolute path of the piece, to be read only, of which `regenerate` is made anew; outside
     those parts and their seams each sample stays as it is. Empty: all is new.
+    """
+    checkpoint_path: _builtins.str
+    """Absolute path of the newest checkpoint of an earlier attempt at these parameters, to be
+    read only. The host goes on from there if it still fits (the same weights, device and
+    precision), and begins anew otherwise: the result is the same. Empty: there is none.
     """
     @_builtins.property
     def parameters(self) -> _engine_pb2.GenerationParameters:
@@ -204,14 +210,39 @@ class GenerateRequest(_message.Message):
         style_audio_path: _builtins.str = ...,
         edit_source_path: _builtins.str = ...,
         regenerate: _abc.Iterable[_engine_pb2.TimeRange] | None = ...,
+        checkpoint_path: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["edit_source_path", b"edit_source_path", "parameters", b"parameters", "regenerate", b"regenerate", "scratch_directory", b"scratch_directory", "style_audio_path", b"style_audio_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint_path", b"checkpoint_path", "edit_source_path", b"edit_source_path", "parameters", b"parameters", "regenerate", b"regenerate", "scratch_directory", b"scratch_directory", "style_audio_path", b"style_audio_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GenerateRequest: _TypeAlias = GenerateRequest  # noqa: Y015
+
+@_typing.final
+class EngineCheckpoint(_message.Message):
+    """What unfinished work can go on from, as a file in the scratch folder."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The file's name, of letters, digits, ".", "_" and "-"; complete, and not touched again.
+    A later one has another name.
+    """
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EngineCheckpoint: _TypeAlias = EngineCheckpoint  # noqa: Y015
 
 @_typing.final
 class GenerateResponse(_message.Message):
@@ -222,6 +253,7 @@ class GenerateResponse(_message.Message):
     PROGRESS_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
     PREVIEW_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def progress(self) -> _progress_pb2.Progress:
         """Work is going on."""
@@ -234,18 +266,23 @@ class GenerateResponse(_message.Message):
     def preview(self) -> _engine_pb2.EnginePreview:
         """A stretch of the mix can be heard; 64 at most."""
 
+    @_builtins.property
+    def checkpoint(self) -> Global___EngineCheckpoint:
+        """Another attempt can go on from here; replaces the one before."""
+
     def __init__(
         self,
         *,
         progress: _progress_pb2.Progress | None = ...,
         result: _engine_pb2.Generation | None = ...,
         preview: _engine_pb2.EnginePreview | None = ...,
+        checkpoint: Global___EngineCheckpoint | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "preview", b"preview", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "event", b"event", "preview", b"preview", "progress", b"progress", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "preview", b"preview", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "event", b"event", "preview", b"preview", "progress", b"progress", "result", b"result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "result", "preview"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "result", "preview", "checkpoint"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

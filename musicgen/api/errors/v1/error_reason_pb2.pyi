@@ -128,6 +128,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[FAILED_PRECONDITION] A model's file is whole, but not weights that can be used: names
     or shapes differ, or there is code in it. Metadata: file.
     """
+    ERROR_REASON_BATCH_NOT_FOUND: _ErrorReason.ValueType  # 44
+    """[NOT_FOUND] No batch of that id, or its record has expired."""
+    ERROR_REASON_QUEUE_NOT_FOUND: _ErrorReason.ValueType  # 45
+    """[NOT_FOUND] No queue of that name. Metadata: queue, available."""
+    ERROR_REASON_JOB_NOT_WAITING: _ErrorReason.ValueType  # 46
+    """[FAILED_PRECONDITION] The job does not wait in its queue any more. Metadata: state."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Machine-readable reason, sent without its prefix in google.rpc.ErrorInfo.reason
@@ -241,4 +247,10 @@ ERROR_REASON_MODEL_UNUSABLE: ErrorReason.ValueType  # 43
 """[FAILED_PRECONDITION] A model's file is whole, but not weights that can be used: names
 or shapes differ, or there is code in it. Metadata: file.
 """
+ERROR_REASON_BATCH_NOT_FOUND: ErrorReason.ValueType  # 44
+"""[NOT_FOUND] No batch of that id, or its record has expired."""
+ERROR_REASON_QUEUE_NOT_FOUND: ErrorReason.ValueType  # 45
+"""[NOT_FOUND] No queue of that name. Metadata: queue, available."""
+ERROR_REASON_JOB_NOT_WAITING: ErrorReason.ValueType  # 46
+"""[FAILED_PRECONDITION] The job does not wait in its queue any more. Metadata: state."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -227,6 +227,7 @@ class GenerateRequest(_message.Message):
     SPEC_FIELD_NUMBER: _builtins.int
     STYLE_AUDIO_FIELD_NUMBER: _builtins.int
     EDIT_SOURCE_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job this is for; output goes to "artifacts/<job>/<fence>/"."""
     fence: _builtins.int
@@ -243,6 +244,12 @@ class GenerateRequest(_message.Message):
     def edit_source(self) -> _audio_pb2.ProducedTrack:
         """What spec.edit.source stands for now."""
 
+    @_builtins.property
+    def checkpoint(self) -> _audio_pb2.Artifact:
+        """The checkpoint that an earlier attempt at this job sent last; absent if none did. One
+        that is gone, damaged or of other circumstances is passed over.
+        """
+
     def __init__(
         self,
         *,
@@ -251,10 +258,11 @@ class GenerateRequest(_message.Message):
         spec: Global___GenerateSpec | None = ...,
         style_audio: _audio_pb2.ProducedTrack | None = ...,
         edit_source: _audio_pb2.ProducedTrack | None = ...,
+        checkpoint: _audio_pb2.Artifact | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["edit_source", b"edit_source", "spec", b"spec", "style_audio", b"style_audio"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "edit_source", b"edit_source", "spec", b"spec", "style_audio", b"style_audio"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["edit_source", b"edit_source", "fence", b"fence", "job_id", b"job_id", "spec", b"spec", "style_audio", b"style_audio"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "edit_source", b"edit_source", "fence", b"fence", "job_id", b"job_id", "spec", b"spec", "style_audio", b"style_audio"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -269,6 +277,7 @@ class GenerateResponse(_message.Message):
     PROGRESS_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
     PREVIEW_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def progress(self) -> _progress_pb2.Progress:
         """Work is going on."""
@@ -281,18 +290,25 @@ class GenerateResponse(_message.Message):
     def preview(self) -> _audio_pb2.Preview:
         """A stretch can be heard: stored as FLAC beside where the track will be."""
 
+    @_builtins.property
+    def checkpoint(self) -> _audio_pb2.Artifact:
+        """Another attempt can go on from here, whatever happens to this one: safe on disk under
+        "artifacts/<job>/stages/". Replaces the one before.
+        """
+
     def __init__(
         self,
         *,
         progress: _progress_pb2.Progress | None = ...,
         result: _audio_pb2.ProducedTrack | None = ...,
         preview: _audio_pb2.Preview | None = ...,
+        checkpoint: _audio_pb2.Artifact | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "preview", b"preview", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "event", b"event", "preview", b"preview", "progress", b"progress", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "preview", b"preview", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "event", b"event", "preview", b"preview", "progress", b"progress", "result", b"result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "result", "preview"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "result", "preview", "checkpoint"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

@@ -27,7 +27,7 @@ from musicgen.api.jobs.v1 import job_pb2 as musicgen_dot_api_dot_jobs_dot_v1_dot
 from musicgen.api.progress.v1 import progress_pb2 as musicgen_dot_api_dot_progress_dot_v1_dot_progress__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$musicgen/api/jobs/v1/job_event.proto\x12\x14musicgen.api.jobs.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1emusicgen/api/jobs/v1/job.proto\x1a\'musicgen/api/progress/v1/progress.proto\"\xf7\x01\n\x08JobEvent\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0b\n\x03rev\x18\x02 \x01(\x03\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x07\x63hanged\x18\x04 \x01(\x0b\x32\x19.musicgen.api.jobs.v1.JobH\x00\x12\x38\n\nprogressed\x18\x05 \x01(\x0b\x32\".musicgen.api.progress.v1.ProgressH\x00\x12\x33\n\x07\x64\x65leted\x18\x06 \x01(\x0b\x32 .musicgen.api.jobs.v1.JobDeletedH\x00\x42\x07\n\x05\x65vent\"\x0c\n\nJobDeleted\"I\n\x0cJobsSnapshot\x12\'\n\x04jobs\x18\x01 \x03(\x0b\x32\x19.musicgen.api.jobs.v1.Job\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\";\n\tJobEvents\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1e.musicgen.api.jobs.v1.JobEvent\"\n\n\x08\x42ookmark\"\x0c\n\nWatchResetb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$musicgen/api/jobs/v1/job_event.proto\x12\x14musicgen.api.jobs.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1emusicgen/api/jobs/v1/job.proto\x1a\'musicgen/api/progress/v1/progress.proto\"\xf7\x01\n\x08JobEvent\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0b\n\x03rev\x18\x02 \x01(\x03\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x07\x63hanged\x18\x04 \x01(\x0b\x32\x19.musicgen.api.jobs.v1.JobH\x00\x12\x38\n\nprogressed\x18\x05 \x01(\x0b\x32\".musicgen.api.progress.v1.ProgressH\x00\x12\x33\n\x07\x64\x65leted\x18\x06 \x01(\x0b\x32 .musicgen.api.jobs.v1.JobDeletedH\x00\x42\x07\n\x05\x65vent\"\x0c\n\nJobDeleted\"`\n\x0cJobsSnapshot\x12\'\n\x04jobs\x18\x01 \x03(\x0b\x32\x19.musicgen.api.jobs.v1.Job\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\x12\x15\n\rpaused_queues\x18\x03 \x03(\t\"n\n\tJobEvents\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1e.musicgen.api.jobs.v1.JobEvent\x12\x31\n\x06queues\x18\x02 \x03(\x0b\x32!.musicgen.api.jobs.v1.QueueChange\",\n\x0bQueueChange\x12\r\n\x05queue\x18\x01 \x01(\t\x12\x0e\n\x06paused\x18\x02 \x01(\x08\"\n\n\x08\x42ookmark\"\x0c\n\nWatchResetb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,11 +39,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOBDELETED']._serialized_start=418
   _globals['_JOBDELETED']._serialized_end=430
   _globals['_JOBSSNAPSHOT']._serialized_start=432
-  _globals['_JOBSSNAPSHOT']._serialized_end=505
-  _globals['_JOBEVENTS']._serialized_start=507
-  _globals['_JOBEVENTS']._serialized_end=566
-  _globals['_BOOKMARK']._serialized_start=568
-  _globals['_BOOKMARK']._serialized_end=578
-  _globals['_WATCHRESET']._serialized_start=580
-  _globals['_WATCHRESET']._serialized_end=592
+  _globals['_JOBSSNAPSHOT']._serialized_end=528
+  _globals['_JOBEVENTS']._serialized_start=530
+  _globals['_JOBEVENTS']._serialized_end=640
+  _globals['_QUEUECHANGE']._serialized_start=642
+  _globals['_QUEUECHANGE']._serialized_end=686
+  _globals['_BOOKMARK']._serialized_start=688
+  _globals['_BOOKMARK']._serialized_end=698
+  _globals['_WATCHRESET']._serialized_start=700
+  _globals['_WATCHRESET']._serialized_end=712
 # @@protoc_insertion_point(module_scope)

@@ -98,21 +98,27 @@ class JobsSnapshot(_message.Message):
 
     JOBS_FIELD_NUMBER: _builtins.int
     COMPLETE_FIELD_NUMBER: _builtins.int
+    PAUSED_QUEUES_FIELD_NUMBER: _builtins.int
     complete: _builtins.bool
     """Whether this is the last page."""
     @_builtins.property
     def jobs(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.Job]:
         """Some of them; the snapshot is all pages up to and including a complete one."""
 
+    @_builtins.property
+    def paused_queues(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The queues that are paused; on the last page only."""
+
     def __init__(
         self,
         *,
         jobs: _abc.Iterable[_job_pb2.Job] | None = ...,
         complete: _builtins.bool = ...,
+        paused_queues: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "jobs", b"jobs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "jobs", b"jobs", "paused_queues", b"paused_queues"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -120,27 +126,61 @@ Global___JobsSnapshot: _TypeAlias = JobsSnapshot  # noqa: Y015
 
 @_typing.final
 class JobEvents(_message.Message):
-    """Changes, oldest first."""
+    """Changes, oldest first. At least one of either kind."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     EVENTS_FIELD_NUMBER: _builtins.int
+    QUEUES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___JobEvent]:
-        """At least one."""
+        """Changes of jobs."""
+
+    @_builtins.property
+    def queues(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueueChange]:
+        """Queues that were paused or resumed; the last one of a queue counts. They reach every
+        watcher, whatever its filter.
+        """
 
     def __init__(
         self,
         *,
         events: _abc.Iterable[Global___JobEvent] | None = ...,
+        queues: _abc.Iterable[Global___QueueChange] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "queues", b"queues"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___JobEvents: _TypeAlias = JobEvents  # noqa: Y015
+
+@_typing.final
+class QueueChange(_message.Message):
+    """A queue was paused or resumed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUEUE_FIELD_NUMBER: _builtins.int
+    PAUSED_FIELD_NUMBER: _builtins.int
+    queue: _builtins.str
+    """Which; "all" stands for every queue and is paused apart from them."""
+    paused: _builtins.bool
+    """Whether its jobs wait until it is resumed."""
+    def __init__(
+        self,
+        *,
+        queue: _builtins.str = ...,
+        paused: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["paused", b"paused", "queue", b"queue"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueChange: _TypeAlias = QueueChange  # noqa: Y015
 
 @_typing.final
 class Bookmark(_message.Message):

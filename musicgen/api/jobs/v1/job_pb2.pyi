@@ -73,6 +73,33 @@ class Job(_message.Message):
     STATE_CANCELLED: Job.State.ValueType  # 6
     """Ended without a result, as asked."""
 
+    class _Priority:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _PriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Job._Priority.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        PRIORITY_UNSPECIFIED: Job._Priority.ValueType  # 0
+        """In requests: normal. Never sent."""
+        PRIORITY_LOW: Job._Priority.ValueType  # 1
+        """When nothing else waits: large batches."""
+        PRIORITY_NORMAL: Job._Priority.ValueType  # 2
+        """What people wait for."""
+        PRIORITY_HIGH: Job._Priority.ValueType  # 3
+        """Before everything else."""
+
+    class Priority(_Priority, metaclass=_PriorityEnumTypeWrapper):
+        """How urgent a job is. Of all that a worker could start, the most urgent comes first."""
+
+    PRIORITY_UNSPECIFIED: Job.Priority.ValueType  # 0
+    """In requests: normal. Never sent."""
+    PRIORITY_LOW: Job.Priority.ValueType  # 1
+    """When nothing else waits: large batches."""
+    PRIORITY_NORMAL: Job.Priority.ValueType  # 2
+    """What people wait for."""
+    PRIORITY_HIGH: Job.Priority.ValueType  # 3
+    """Before everything else."""
+
     JOB_ID_FIELD_NUMBER: _builtins.int
     REV_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
@@ -89,6 +116,11 @@ class Job(_message.Message):
     NOT_BEFORE_TIME_FIELD_NUMBER: _builtins.int
     RETRY_OF_FIELD_NUMBER: _builtins.int
     PREVIEWS_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
+    RANK_FIELD_NUMBER: _builtins.int
+    BATCH_ID_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """Unique; lower-case letters and digits. Output only."""
     rev: _builtins.int
@@ -98,9 +130,24 @@ class Job(_message.Message):
     attempt: _builtins.int
     """Attempts started, from 1; 0 while it waits for the first. Output only."""
     max_attempts: _builtins.int
-    """Attempts after which it is FAILED. Output only."""
+    """Attempts after which it is FAILED; those that a worker gave back, because it was asked
+    to stop, don't count. Output only.
+    """
     retry_of: _builtins.str
     """The job that this one retries; empty if none. Output only."""
+    priority: Global___Job.Priority.ValueType
+    """How urgent it is; never unspecified."""
+    queue: _builtins.str
+    """The queue it waits in or was taken from: "generate." and the engine's name, else the
+    name of the spec's kind. Output only.
+    """
+    rank: _builtins.int
+    """Its place: of the jobs of one queue and priority that wait, the one with the smallest
+    rank starts first. Other jobs keep theirs when one is moved, save where there is no
+    room between two. Output only.
+    """
+    batch_id: _builtins.str
+    """The batch that it was accepted with; empty if none. Output only."""
     @_builtins.property
     def spec(self) -> Global___JobSpec:
         """What to do, with every default filled in when the job was accepted."""
@@ -144,6 +191,10 @@ class Job(_message.Message):
         attempt ends without a result, and once the job has ended. Output only.
         """
 
+    @_builtins.property
+    def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attempt]:
+        """Attempts that ended without a result, oldest first; the last 20. Output only."""
+
     def __init__(
         self,
         *,
@@ -163,14 +214,63 @@ class Job(_message.Message):
         not_before_time: _timestamp_pb2.Timestamp | None = ...,
         retry_of: _builtins.str = ...,
         previews: _abc.Iterable[_audio_pb2.Preview] | None = ...,
+        priority: Global___Job.Priority.ValueType = ...,
+        queue: _builtins.str = ...,
+        rank: _builtins.int = ...,
+        batch_id: _builtins.str = ...,
+        attempts: _abc.Iterable[Global___Attempt] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "not_before_time", b"not_before_time", "progress", b"progress", "result", b"result", "spec", b"spec", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "job_id", b"job_id", "max_attempts", b"max_attempts", "not_before_time", b"not_before_time", "previews", b"previews", "progress", b"progress", "result", b"result", "retry_of", b"retry_of", "rev", b"rev", "spec", b"spec", "start_time", b"start_time", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "attempts", b"attempts", "batch_id", b"batch_id", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "job_id", b"job_id", "max_attempts", b"max_attempts", "not_before_time", b"not_before_time", "previews", b"previews", "priority", b"priority", "progress", b"progress", "queue", b"queue", "rank", b"rank", "result", b"result", "retry_of", b"retry_of", "rev", b"rev", "spec", b"spec", "start_time", b"start_time", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Job: _TypeAlias = Job  # noqa: Y015
+
+@_typing.final
+class Attempt(_message.Message):
+    """One attempt at a job that ended without a result."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    WORKER_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    attempt: _builtins.int
+    """Which one, as in Job.attempt."""
+    worker: _builtins.str
+    """Name of the worker that held the job."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was claimed, by the store's clock."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was over."""
+
+    @_builtins.property
+    def error(self) -> _error_pb2.Error:
+        """Why it came to nothing. Absent if the worker gave the job back unharmed."""
+
+    def __init__(
+        self,
+        *,
+        attempt: _builtins.int = ...,
+        worker: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        error: _error_pb2.Error | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "end_time", b"end_time", "error", b"error", "start_time", b"start_time", "worker", b"worker"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Attempt: _TypeAlias = Attempt  # noqa: Y015
 
 @_typing.final
 class JobSpec(_message.Message):
@@ -322,6 +422,7 @@ class JobFilter(_message.Message):
 
     JOB_IDS_FIELD_NUMBER: _builtins.int
     STATES_FIELD_NUMBER: _builtins.int
+    BATCH_IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def job_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only these jobs; at most 100."""
@@ -330,15 +431,20 @@ class JobFilter(_message.Message):
     def states(self) -> _containers.RepeatedScalarFieldContainer[Global___Job.State.ValueType]:
         """Only jobs in these states."""
 
+    @_builtins.property
+    def batch_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only jobs of these batches; at most 100. Together with job_ids: of either."""
+
     def __init__(
         self,
         *,
         job_ids: _abc.Iterable[_builtins.str] | None = ...,
         states: _abc.Iterable[Global___Job.State.ValueType] | None = ...,
+        batch_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_ids", b"job_ids", "states", b"states"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_ids", b"batch_ids", "job_ids", b"job_ids", "states", b"states"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

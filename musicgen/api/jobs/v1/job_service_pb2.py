@@ -24,11 +24,13 @@ _sym_db = _symbol_database.Default()
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from musicgen.api.jobs.v1 import batch_pb2 as musicgen_dot_api_dot_jobs_dot_v1_dot_batch__pb2
 from musicgen.api.jobs.v1 import job_pb2 as musicgen_dot_api_dot_jobs_dot_v1_dot_job__pb2
 from musicgen.api.jobs.v1 import job_event_pb2 as musicgen_dot_api_dot_jobs_dot_v1_dot_job__event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&musicgen/api/jobs/v1/job_service.proto\x12\x14musicgen.api.jobs.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1emusicgen/api/jobs/v1/job.proto\x1a$musicgen/api/jobs/v1/job_event.proto\"S\n\x10\x43reateJobRequest\x12+\n\x04spec\x18\x01 \x01(\x0b\x32\x1d.musicgen.api.jobs.v1.JobSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\";\n\x11\x43reateJobResponse\x12&\n\x03job\x18\x01 \x01(\x0b\x32\x19.musicgen.api.jobs.v1.Job\"\x1f\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"8\n\x0eGetJobResponse\x12&\n\x03job\x18\x01 \x01(\x0b\x32\x19.musicgen.api.jobs.v1.Job\"i\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12/\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x1f.musicgen.api.jobs.v1.JobFilter\"T\n\x10ListJobsResponse\x12\'\n\x04jobs\x18\x01 \x03(\x0b\x32\x19.musicgen.api.jobs.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\";\n\x11\x43\x61ncelJobResponse\x12&\n\x03job\x18\x01 \x01(\x0b\x32\x19.musicgen.api.jobs.v1.Job\"5\n\x0fRetryJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\":\n\x10RetryJobResponse\x12&\n\x03job\x18\x01 \x01(\x0b\x32\x19.musicgen.api.jobs.v1.Job\"\"\n\x10\x44\x65leteJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\x13\n\x11\x44\x65leteJobResponse\"\x84\x01\n\x10WatchJobsRequest\x12/\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1f.musicgen.api.jobs.v1.JobFilter\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12/\n\x0cmin_interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xfd\x01\n\x11WatchJobsResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12\x36\n\x08snapshot\x18\x02 \x01(\x0b\x32\".musicgen.api.jobs.v1.JobsSnapshotH\x00\x12\x31\n\x06\x65vents\x18\x03 \x01(\x0b\x32\x1f.musicgen.api.jobs.v1.JobEventsH\x00\x12\x32\n\x08\x62ookmark\x18\x04 \x01(\x0b\x32\x1e.musicgen.api.jobs.v1.BookmarkH\x00\x12\x31\n\x05reset\x18\x05 \x01(\x0b\x32 .musicgen.api.jobs.v1.WatchResetH\x00\x42\x06\n\x04\x62ody2\xe5\x06\n\nJobService\x12v\n\tCreateJob\x12&.musicgen.api.jobs.v1.CreateJobRequest\x1a\'.musicgen.api.jobs.v1.CreateJobResponse\"\x18\x82\xd3\xe4\x93\x02\x12\"\x08/v1/jobs:\x01*b\x03job\x12s\n\x06GetJob\x12#.musicgen.api.jobs.v1.GetJobRequest\x1a$.musicgen.api.jobs.v1.GetJobResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x11/v1/jobs/{job_id}b\x03job\x12k\n\x08ListJobs\x12%.musicgen.api.jobs.v1.ListJobsRequest\x1a&.musicgen.api.jobs.v1.ListJobsResponse\"\x10\x82\xd3\xe4\x93\x02\n\x12\x08/v1/jobs\x12\x86\x01\n\tCancelJob\x12&.musicgen.api.jobs.v1.CancelJobRequest\x1a\'.musicgen.api.jobs.v1.CancelJobResponse\"(\x82\xd3\xe4\x93\x02\"\"\x18/v1/jobs/{job_id}:cancel:\x01*b\x03job\x12\x82\x01\n\x08RetryJob\x12%.musicgen.api.jobs.v1.RetryJobRequest\x1a&.musicgen.api.jobs.v1.RetryJobResponse\"\'\x82\xd3\xe4\x93\x02!\"\x17/v1/jobs/{job_id}:retry:\x01*b\x03job\x12w\n\tDeleteJob\x12&.musicgen.api.jobs.v1.DeleteJobRequest\x1a\'.musicgen.api.jobs.v1.DeleteJobResponse\"\x19\x82\xd3\xe4\x93\x02\x13*\x11/v1/jobs/{job_id}\x12v\n\tWatchJobs\x12&.musicgen.api.jobs.v1.WatchJobsRequest\x1a\'.musicgen.api.jobs.v1.WatchJobsResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/jobs:watch0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&musicgen/api/jobs/v1/job_service.proto\x12\x14musicgen.api.jobs.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a musicgen/api/jobs/v1/batch.proto\x1a\x1emusicgen/api/jobs/v1/job.proto\x1a$musicgen/api/jobs/v1/job_event.proto\"\x89\x01\n\x10\x43reateJobRequest\x12+\n\x04spec\x18\x01 \x01(\x0b\x32\x1d.musicgen.api.jobs.v1.JobSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x34\n\x08priority\x18\x03 \x01(\x0e\x32\".musicgen.api.jobs.v1.Job.Priority\";\n\x11\x43reateJobResponse\x12&\n\x03job\x18\x01 \x01(\x0b\x32\x19.musicgen.api.jobs.v1.Job\"f\n\x16\x42\x61tchCreateJobsRequest\x12\x38\n\x08requests\x18\x01 \x03(\x0b\x32&.musicgen.api.jobs.v1.CreateJobRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"Y\n\x17\x42\x61tchCreateJobsResponse\x12-\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1e.musicgen.api.jobs.v1.JobBatch\x12\x0f\n\x07job_ids\x18\x02 \x03(\t\"\xb1\x01\n\x0eMoveJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x34\n\x08priority\x18\x02 \x01(\x0e\x32\".musicgen.api.jobs.v1.Job.Priority\x12\x17\n\rbefore_job_id\x18\x03 \x01(\tH\x00\x12\x16\n\x0c\x61\x66ter_job_id\x18\x04 \x01(\tH\x00\x12\x0f\n\x05\x66irst\x18\x05 \x01(\x08H\x00\x12\x0e\n\x04last\x18\x06 \x01(\x08H\x00\x42\x07\n\x05place\"9\n\x0fMoveJobResponse\x12&\n\x03job\x18\x01 \x01(\x0b\x32\x19.musicgen.api.jobs.v1.Job\"&\n\x12GetJobBatchRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\"D\n\x13GetJobBatchResponse\x12-\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1e.musicgen.api.jobs.v1.JobBatch\">\n\x15ListJobBatchesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"b\n\x16ListJobBatchesResponse\x12/\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x1e.musicgen.api.jobs.v1.JobBatch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\")\n\x15\x43\x61ncelJobBatchRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\"G\n\x16\x43\x61ncelJobBatchResponse\x12-\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1e.musicgen.api.jobs.v1.JobBatch\"\x1f\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"8\n\x0eGetJobResponse\x12&\n\x03job\x18\x01 \x01(\x0b\x32\x19.musicgen.api.jobs.v1.Job\"\x98\x01\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12/\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x1f.musicgen.api.jobs.v1.JobFilter\x12-\n\tread_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"T\n\x10ListJobsResponse\x12\'\n\x04jobs\x18\x01 \x03(\x0b\x32\x19.musicgen.api.jobs.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\";\n\x11\x43\x61ncelJobResponse\x12&\n\x03job\x18\x01 \x01(\x0b\x32\x19.musicgen.api.jobs.v1.Job\"5\n\x0fRetryJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\":\n\x10RetryJobResponse\x12&\n\x03job\x18\x01 \x01(\x0b\x32\x19.musicgen.api.jobs.v1.Job\"\"\n\x10\x44\x65leteJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\x13\n\x11\x44\x65leteJobResponse\"\xb3\x01\n\x10WatchJobsRequest\x12/\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1f.musicgen.api.jobs.v1.JobFilter\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12/\n\x0cmin_interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\tread_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"\xfd\x01\n\x11WatchJobsResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12\x36\n\x08snapshot\x18\x02 \x01(\x0b\x32\".musicgen.api.jobs.v1.JobsSnapshotH\x00\x12\x31\n\x06\x65vents\x18\x03 \x01(\x0b\x32\x1f.musicgen.api.jobs.v1.JobEventsH\x00\x12\x32\n\x08\x62ookmark\x18\x04 \x01(\x0b\x32\x1e.musicgen.api.jobs.v1.BookmarkH\x00\x12\x31\n\x05reset\x18\x05 \x01(\x0b\x32 .musicgen.api.jobs.v1.WatchResetH\x00\x42\x06\n\x04\x62ody2\xa5\x0c\n\nJobService\x12v\n\tCreateJob\x12&.musicgen.api.jobs.v1.CreateJobRequest\x1a\'.musicgen.api.jobs.v1.CreateJobResponse\"\x18\x82\xd3\xe4\x93\x02\x12\"\x08/v1/jobs:\x01*b\x03job\x12\x8f\x01\n\x0f\x42\x61tchCreateJobs\x12,.musicgen.api.jobs.v1.BatchCreateJobsRequest\x1a-.musicgen.api.jobs.v1.BatchCreateJobsResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\"\x14/v1/jobs:batchCreate:\x01*\x12s\n\x06GetJob\x12#.musicgen.api.jobs.v1.GetJobRequest\x1a$.musicgen.api.jobs.v1.GetJobResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x11/v1/jobs/{job_id}b\x03job\x12k\n\x08ListJobs\x12%.musicgen.api.jobs.v1.ListJobsRequest\x1a&.musicgen.api.jobs.v1.ListJobsResponse\"\x10\x82\xd3\xe4\x93\x02\n\x12\x08/v1/jobs\x12\x86\x01\n\tCancelJob\x12&.musicgen.api.jobs.v1.CancelJobRequest\x1a\'.musicgen.api.jobs.v1.CancelJobResponse\"(\x82\xd3\xe4\x93\x02\"\"\x18/v1/jobs/{job_id}:cancel:\x01*b\x03job\x12~\n\x07MoveJob\x12$.musicgen.api.jobs.v1.MoveJobRequest\x1a%.musicgen.api.jobs.v1.MoveJobResponse\"&\x82\xd3\xe4\x93\x02 \"\x16/v1/jobs/{job_id}:move:\x01*b\x03job\x12\x89\x01\n\x0bGetJobBatch\x12(.musicgen.api.jobs.v1.GetJobBatchRequest\x1a).musicgen.api.jobs.v1.GetJobBatchResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x16/v1/batches/{batch_id}b\x05\x62\x61tch\x12\x80\x01\n\x0eListJobBatches\x12+.musicgen.api.jobs.v1.ListJobBatchesRequest\x1a,.musicgen.api.jobs.v1.ListJobBatchesResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/batches\x12\x9c\x01\n\x0e\x43\x61ncelJobBatch\x12+.musicgen.api.jobs.v1.CancelJobBatchRequest\x1a,.musicgen.api.jobs.v1.CancelJobBatchResponse\"/\x82\xd3\xe4\x93\x02)\"\x1d/v1/batches/{batch_id}:cancel:\x01*b\x05\x62\x61tch\x12\x82\x01\n\x08RetryJob\x12%.musicgen.api.jobs.v1.RetryJobRequest\x1a&.musicgen.api.jobs.v1.RetryJobResponse\"\'\x82\xd3\xe4\x93\x02!\"\x17/v1/jobs/{job_id}:retry:\x01*b\x03job\x12w\n\tDeleteJob\x12&.musicgen.api.jobs.v1.DeleteJobRequest\x1a\'.musicgen.api.jobs.v1.DeleteJobResponse\"\x19\x82\xd3\xe4\x93\x02\x13*\x11/v1/jobs/{job_id}\x12v\n\tWatchJobs\x12&.musicgen.api.jobs.v1.WatchJobsRequest\x1a\'.musicgen.api.jobs.v1.WatchJobsResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/jobs:watch0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,46 +39,76 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_JOBSERVICE'].methods_by_name['CreateJob']._loaded_options = None
   _globals['_JOBSERVICE'].methods_by_name['CreateJob']._serialized_options = b'\202\323\344\223\002\022\"\010/v1/jobs:\001*b\003job'
+  _globals['_JOBSERVICE'].methods_by_name['BatchCreateJobs']._loaded_options = None
+  _globals['_JOBSERVICE'].methods_by_name['BatchCreateJobs']._serialized_options = b'\202\323\344\223\002\031\"\024/v1/jobs:batchCreate:\001*'
   _globals['_JOBSERVICE'].methods_by_name['GetJob']._loaded_options = None
   _globals['_JOBSERVICE'].methods_by_name['GetJob']._serialized_options = b'\202\323\344\223\002\030\022\021/v1/jobs/{job_id}b\003job'
   _globals['_JOBSERVICE'].methods_by_name['ListJobs']._loaded_options = None
   _globals['_JOBSERVICE'].methods_by_name['ListJobs']._serialized_options = b'\202\323\344\223\002\n\022\010/v1/jobs'
   _globals['_JOBSERVICE'].methods_by_name['CancelJob']._loaded_options = None
   _globals['_JOBSERVICE'].methods_by_name['CancelJob']._serialized_options = b'\202\323\344\223\002\"\"\030/v1/jobs/{job_id}:cancel:\001*b\003job'
+  _globals['_JOBSERVICE'].methods_by_name['MoveJob']._loaded_options = None
+  _globals['_JOBSERVICE'].methods_by_name['MoveJob']._serialized_options = b'\202\323\344\223\002 \"\026/v1/jobs/{job_id}:move:\001*b\003job'
+  _globals['_JOBSERVICE'].methods_by_name['GetJobBatch']._loaded_options = None
+  _globals['_JOBSERVICE'].methods_by_name['GetJobBatch']._serialized_options = b'\202\323\344\223\002\037\022\026/v1/batches/{batch_id}b\005batch'
+  _globals['_JOBSERVICE'].methods_by_name['ListJobBatches']._loaded_options = None
+  _globals['_JOBSERVICE'].methods_by_name['ListJobBatches']._serialized_options = b'\202\323\344\223\002\r\022\013/v1/batches'
+  _globals['_JOBSERVICE'].methods_by_name['CancelJobBatch']._loaded_options = None
+  _globals['_JOBSERVICE'].methods_by_name['CancelJobBatch']._serialized_options = b'\202\323\344\223\002)\"\035/v1/batches/{batch_id}:cancel:\001*b\005batch'
   _globals['_JOBSERVICE'].methods_by_name['RetryJob']._loaded_options = None
   _globals['_JOBSERVICE'].methods_by_name['RetryJob']._serialized_options = b'\202\323\344\223\002!\"\027/v1/jobs/{job_id}:retry:\001*b\003job'
   _globals['_JOBSERVICE'].methods_by_name['DeleteJob']._loaded_options = None
   _globals['_JOBSERVICE'].methods_by_name['DeleteJob']._serialized_options = b'\202\323\344\223\002\023*\021/v1/jobs/{job_id}'
   _globals['_JOBSERVICE'].methods_by_name['WatchJobs']._loaded_options = None
   _globals['_JOBSERVICE'].methods_by_name['WatchJobs']._serialized_options = b'\202\323\344\223\002\020\022\016/v1/jobs:watch'
-  _globals['_CREATEJOBREQUEST']._serialized_start=196
-  _globals['_CREATEJOBREQUEST']._serialized_end=279
-  _globals['_CREATEJOBRESPONSE']._serialized_start=281
-  _globals['_CREATEJOBRESPONSE']._serialized_end=340
-  _globals['_GETJOBREQUEST']._serialized_start=342
-  _globals['_GETJOBREQUEST']._serialized_end=373
-  _globals['_GETJOBRESPONSE']._serialized_start=375
-  _globals['_GETJOBRESPONSE']._serialized_end=431
-  _globals['_LISTJOBSREQUEST']._serialized_start=433
-  _globals['_LISTJOBSREQUEST']._serialized_end=538
-  _globals['_LISTJOBSRESPONSE']._serialized_start=540
-  _globals['_LISTJOBSRESPONSE']._serialized_end=624
-  _globals['_CANCELJOBREQUEST']._serialized_start=626
-  _globals['_CANCELJOBREQUEST']._serialized_end=660
-  _globals['_CANCELJOBRESPONSE']._serialized_start=662
-  _globals['_CANCELJOBRESPONSE']._serialized_end=721
-  _globals['_RETRYJOBREQUEST']._serialized_start=723
-  _globals['_RETRYJOBREQUEST']._serialized_end=776
-  _globals['_RETRYJOBRESPONSE']._serialized_start=778
-  _globals['_RETRYJOBRESPONSE']._serialized_end=836
-  _globals['_DELETEJOBREQUEST']._serialized_start=838
-  _globals['_DELETEJOBREQUEST']._serialized_end=872
-  _globals['_DELETEJOBRESPONSE']._serialized_start=874
-  _globals['_DELETEJOBRESPONSE']._serialized_end=893
-  _globals['_WATCHJOBSREQUEST']._serialized_start=896
-  _globals['_WATCHJOBSREQUEST']._serialized_end=1028
-  _globals['_WATCHJOBSRESPONSE']._serialized_start=1031
-  _globals['_WATCHJOBSRESPONSE']._serialized_end=1284
-  _globals['_JOBSERVICE']._serialized_start=1287
-  _globals['_JOBSERVICE']._serialized_end=2156
+  _globals['_CREATEJOBREQUEST']._serialized_start=265
+  _globals['_CREATEJOBREQUEST']._serialized_end=402
+  _globals['_CREATEJOBRESPONSE']._serialized_start=404
+  _globals['_CREATEJOBRESPONSE']._serialized_end=463
+  _globals['_BATCHCREATEJOBSREQUEST']._serialized_start=465
+  _globals['_BATCHCREATEJOBSREQUEST']._serialized_end=567
+  _globals['_BATCHCREATEJOBSRESPONSE']._serialized_start=569
+  _globals['_BATCHCREATEJOBSRESPONSE']._serialized_end=658
+  _globals['_MOVEJOBREQUEST']._serialized_start=661
+  _globals['_MOVEJOBREQUEST']._serialized_end=838
+  _globals['_MOVEJOBRESPONSE']._serialized_start=840
+  _globals['_MOVEJOBRESPONSE']._serialized_end=897
+  _globals['_GETJOBBATCHREQUEST']._serialized_start=899
+  _globals['_GETJOBBATCHREQUEST']._serialized_end=937
+  _globals['_GETJOBBATCHRESPONSE']._serialized_start=939
+  _globals['_GETJOBBATCHRESPONSE']._serialized_end=1007
+  _globals['_LISTJOBBATCHESREQUEST']._serialized_start=1009
+  _globals['_LISTJOBBATCHESREQUEST']._serialized_end=1071
+  _globals['_LISTJOBBATCHESRESPONSE']._serialized_start=1073
+  _globals['_LISTJOBBATCHESRESPONSE']._serialized_end=1171
+  _globals['_CANCELJOBBATCHREQUEST']._serialized_start=1173
+  _globals['_CANCELJOBBATCHREQUEST']._serialized_end=1214
+  _globals['_CANCELJOBBATCHRESPONSE']._serialized_start=1216
+  _globals['_CANCELJOBBATCHRESPONSE']._serialized_end=1287
+  _globals['_GETJOBREQUEST']._serialized_start=1289
+  _globals['_GETJOBREQUEST']._serialized_end=1320
+  _globals['_GETJOBRESPONSE']._serialized_start=1322
+  _globals['_GETJOBRESPONSE']._serialized_end=1378
+  _globals['_LISTJOBSREQUEST']._serialized_start=1381
+  _globals['_LISTJOBSREQUEST']._serialized_end=1533
+  _globals['_LISTJOBSRESPONSE']._serialized_start=1535
+  _globals['_LISTJOBSRESPONSE']._serialized_end=1619
+  _globals['_CANCELJOBREQUEST']._serialized_start=1621
+  _globals['_CANCELJOBREQUEST']._serialized_end=1655
+  _globals['_CANCELJOBRESPONSE']._serialized_start=1657
+  _globals['_CANCELJOBRESPONSE']._serialized_end=1716
+  _globals['_RETRYJOBREQUEST']._serialized_start=1718
+  _globals['_RETRYJOBREQUEST']._serialized_end=1771
+  _globals['_RETRYJOBRESPONSE']._serialized_start=1773
+  _globals['_RETRYJOBRESPONSE']._serialized_end=1831
+  _globals['_DELETEJOBREQUEST']._serialized_start=1833
+  _globals['_DELETEJOBREQUEST']._serialized_end=1867
+  _globals['_DELETEJOBRESPONSE']._serialized_start=1869
+  _globals['_DELETEJOBRESPONSE']._serialized_end=1888
+  _globals['_WATCHJOBSREQUEST']._serialized_start=1891
+  _globals['_WATCHJOBSREQUEST']._serialized_end=2070
+  _globals['_WATCHJOBSRESPONSE']._serialized_start=2073
+  _globals['_WATCHJOBSRESPONSE']._serialized_end=2326
+  _globals['_JOBSERVICE']._serialized_start=2329
+  _globals['_JOBSERVICE']._serialized_end=3902
 # @@protoc_insertion_point(module_scope)

@@ -41,6 +41,11 @@ class JobServiceStub:
                 request_serializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.CreateJobRequest.SerializeToString,
                 response_deserializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.CreateJobResponse.FromString,
                 _registered_method=True)
+        self.BatchCreateJobs = channel.unary_unary(
+                '/musicgen.api.jobs.v1.JobService/BatchCreateJobs',
+                request_serializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.BatchCreateJobsRequest.SerializeToString,
+                response_deserializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.BatchCreateJobsResponse.FromString,
+                _registered_method=True)
         self.GetJob = channel.unary_unary(
                 '/musicgen.api.jobs.v1.JobService/GetJob',
                 request_serializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.GetJobRequest.SerializeToString,
@@ -55,6 +60,26 @@ class JobServiceStub:
                 '/musicgen.api.jobs.v1.JobService/CancelJob',
                 request_serializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.CancelJobRequest.SerializeToString,
                 response_deserializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.CancelJobResponse.FromString,
+                _registered_method=True)
+        self.MoveJob = channel.unary_unary(
+                '/musicgen.api.jobs.v1.JobService/MoveJob',
+                request_serializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.MoveJobRequest.SerializeToString,
+                response_deserializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.MoveJobResponse.FromString,
+                _registered_method=True)
+        self.GetJobBatch = channel.unary_unary(
+                '/musicgen.api.jobs.v1.JobService/GetJobBatch',
+                request_serializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.GetJobBatchRequest.SerializeToString,
+                response_deserializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.GetJobBatchResponse.FromString,
+                _registered_method=True)
+        self.ListJobBatches = channel.unary_unary(
+                '/musicgen.api.jobs.v1.JobService/ListJobBatches',
+                request_serializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.ListJobBatchesRequest.SerializeToString,
+                response_deserializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.ListJobBatchesResponse.FromString,
+                _registered_method=True)
+        self.CancelJobBatch = channel.unary_unary(
+                '/musicgen.api.jobs.v1.JobService/CancelJobBatch',
+                request_serializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.CancelJobBatchRequest.SerializeToString,
+                response_deserializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.CancelJobBatchResponse.FromString,
                 _registered_method=True)
         self.RetryJob = channel.unary_unary(
                 '/musicgen.api.jobs.v1.JobService/RetryJob',
@@ -88,6 +113,14 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchCreateJobs(self, request, context):
+        """Accepts jobs together: all of them, or none and an answer that names the faulty ones.
+        Codes as CreateJob.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetJob(self, request, context):
         """Gets one job. NOT_FOUND: JOB_NOT_FOUND.
         """
@@ -107,6 +140,37 @@ class JobServiceServicer:
         """Cancels a job: a waiting one at once, a running one within about a second.
         Idempotent. A job whose result is already safe ends SUCCEEDED all the same.
         NOT_FOUND: JOB_NOT_FOUND. FAILED_PRECONDITION: JOB_ALREADY_TERMINAL.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MoveJob(self, request, context):
+        """Moves a job that waits to another place in its queue, or makes it more or less urgent.
+        NOT_FOUND: JOB_NOT_FOUND. FAILED_PRECONDITION: JOB_NOT_WAITING. INVALID_ARGUMENT: the
+        other job waits in another queue or with another priority.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetJobBatch(self, request, context):
+        """Gets one batch. NOT_FOUND: BATCH_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListJobBatches(self, request, context):
+        """Lists batches, newest first. INVALID_ARGUMENT: page_token is not one of this query.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelJobBatch(self, request, context):
+        """Cancels all jobs of a batch that have not ended. Idempotent.
+        NOT_FOUND: BATCH_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -149,6 +213,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     request_deserializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.CreateJobRequest.FromString,
                     response_serializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.CreateJobResponse.SerializeToString,
             ),
+            'BatchCreateJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchCreateJobs,
+                    request_deserializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.BatchCreateJobsRequest.FromString,
+                    response_serializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.BatchCreateJobsResponse.SerializeToString,
+            ),
             'GetJob': grpc.unary_unary_rpc_method_handler(
                     servicer.GetJob,
                     request_deserializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.GetJobRequest.FromString,
@@ -163,6 +232,26 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.CancelJob,
                     request_deserializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.CancelJobRequest.FromString,
                     response_serializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.CancelJobResponse.SerializeToString,
+            ),
+            'MoveJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.MoveJob,
+                    request_deserializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.MoveJobRequest.FromString,
+                    response_serializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.MoveJobResponse.SerializeToString,
+            ),
+            'GetJobBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetJobBatch,
+                    request_deserializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.GetJobBatchRequest.FromString,
+                    response_serializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.GetJobBatchResponse.SerializeToString,
+            ),
+            'ListJobBatches': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListJobBatches,
+                    request_deserializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.ListJobBatchesRequest.FromString,
+                    response_serializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.ListJobBatchesResponse.SerializeToString,
+            ),
+            'CancelJobBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelJobBatch,
+                    request_deserializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.CancelJobBatchRequest.FromString,
+                    response_serializer=musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.CancelJobBatchResponse.SerializeToString,
             ),
             'RetryJob': grpc.unary_unary_rpc_method_handler(
                     servicer.RetryJob,
@@ -209,6 +298,33 @@ class JobService:
             '/musicgen.api.jobs.v1.JobService/CreateJob',
             musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.CreateJobRequest.SerializeToString,
             musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.CreateJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchCreateJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.api.jobs.v1.JobService/BatchCreateJobs',
+            musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.BatchCreateJobsRequest.SerializeToString,
+            musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.BatchCreateJobsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -290,6 +406,114 @@ class JobService:
             '/musicgen.api.jobs.v1.JobService/CancelJob',
             musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.CancelJobRequest.SerializeToString,
             musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.CancelJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MoveJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.api.jobs.v1.JobService/MoveJob',
+            musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.MoveJobRequest.SerializeToString,
+            musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.MoveJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetJobBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.api.jobs.v1.JobService/GetJobBatch',
+            musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.GetJobBatchRequest.SerializeToString,
+            musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.GetJobBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListJobBatches(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.api.jobs.v1.JobService/ListJobBatches',
+            musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.ListJobBatchesRequest.SerializeToString,
+            musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.ListJobBatchesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelJobBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.api.jobs.v1.JobService/CancelJobBatch',
+            musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.CancelJobBatchRequest.SerializeToString,
+            musicgen_dot_api_dot_jobs_dot_v1_dot_job__service__pb2.CancelJobBatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,10 @@ class JobServiceStub:
     NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: LICENCE_NOT_ACCEPTED.
     RESOURCE_EXHAUSTED: QUEUE_FULL.
     """
+    BatchCreateJobs: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.BatchCreateJobsRequest, _job_service_pb2.BatchCreateJobsResponse]
+    """Accepts jobs together: all of them, or none and an answer that names the faulty ones.
+    Codes as CreateJob.
+    """
     GetJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.GetJobRequest, _job_service_pb2.GetJobResponse]
     """Gets one job. NOT_FOUND: JOB_NOT_FOUND."""
     ListJobs: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ListJobsRequest, _job_service_pb2.ListJobsResponse]
@@ -51,6 +55,19 @@ class JobServiceStub:
     """Cancels a job: a waiting one at once, a running one within about a second.
     Idempotent. A job whose result is already safe ends SUCCEEDED all the same.
     NOT_FOUND: JOB_NOT_FOUND. FAILED_PRECONDITION: JOB_ALREADY_TERMINAL.
+    """
+    MoveJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.MoveJobRequest, _job_service_pb2.MoveJobResponse]
+    """Moves a job that waits to another place in its queue, or makes it more or less urgent.
+    NOT_FOUND: JOB_NOT_FOUND. FAILED_PRECONDITION: JOB_NOT_WAITING. INVALID_ARGUMENT: the
+    other job waits in another queue or with another priority.
+    """
+    GetJobBatch: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.GetJobBatchRequest, _job_service_pb2.GetJobBatchResponse]
+    """Gets one batch. NOT_FOUND: BATCH_NOT_FOUND."""
+    ListJobBatches: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ListJobBatchesRequest, _job_service_pb2.ListJobBatchesResponse]
+    """Lists batches, newest first. INVALID_ARGUMENT: page_token is not one of this query."""
+    CancelJobBatch: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.CancelJobBatchRequest, _job_service_pb2.CancelJobBatchResponse]
+    """Cancels all jobs of a batch that have not ended. Idempotent.
+    NOT_FOUND: BATCH_NOT_FOUND.
     """
     RetryJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.RetryJobRequest, _job_service_pb2.RetryJobResponse]
     """Accepts a new job with the spec of one that FAILED or was CANCELLED.
@@ -83,6 +100,10 @@ class JobServiceAsyncStub(JobServiceStub):
     NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: LICENCE_NOT_ACCEPTED.
     RESOURCE_EXHAUSTED: QUEUE_FULL.
     """
+    BatchCreateJobs: _aio.UnaryUnaryMultiCallable[_job_service_pb2.BatchCreateJobsRequest, _job_service_pb2.BatchCreateJobsResponse]  # type: ignore[assignment]
+    """Accepts jobs together: all of them, or none and an answer that names the faulty ones.
+    Codes as CreateJob.
+    """
     GetJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetJobRequest, _job_service_pb2.GetJobResponse]  # type: ignore[assignment]
     """Gets one job. NOT_FOUND: JOB_NOT_FOUND."""
     ListJobs: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListJobsRequest, _job_service_pb2.ListJobsResponse]  # type: ignore[assignment]
@@ -93,6 +114,19 @@ class JobServiceAsyncStub(JobServiceStub):
     """Cancels a job: a waiting one at once, a running one within about a second.
     Idempotent. A job whose result is already safe ends SUCCEEDED all the same.
     NOT_FOUND: JOB_NOT_FOUND. FAILED_PRECONDITION: JOB_ALREADY_TERMINAL.
+    """
+    MoveJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.MoveJobRequest, _job_service_pb2.MoveJobResponse]  # type: ignore[assignment]
+    """Moves a job that waits to another place in its queue, or makes it more or less urgent.
+    NOT_FOUND: JOB_NOT_FOUND. FAILED_PRECONDITION: JOB_NOT_WAITING. INVALID_ARGUMENT: the
+    other job waits in another queue or with another priority.
+    """
+    GetJobBatch: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetJobBatchRequest, _job_service_pb2.GetJobBatchResponse]  # type: ignore[assignment]
+    """Gets one batch. NOT_FOUND: BATCH_NOT_FOUND."""
+    ListJobBatches: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListJobBatchesRequest, _job_service_pb2.ListJobBatchesResponse]  # type: ignore[assignment]
+    """Lists batches, newest first. INVALID_ARGUMENT: page_token is not one of this query."""
+    CancelJobBatch: _aio.UnaryUnaryMultiCallable[_job_service_pb2.CancelJobBatchRequest, _job_service_pb2.CancelJobBatchResponse]  # type: ignore[assignment]
+    """Cancels all jobs of a batch that have not ended. Idempotent.
+    NOT_FOUND: BATCH_NOT_FOUND.
     """
     RetryJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.RetryJobRequest, _job_service_pb2.RetryJobResponse]  # type: ignore[assignment]
     """Accepts a new job with the spec of one that FAILED or was CANCELLED.
@@ -130,6 +164,16 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def BatchCreateJobs(
+        self,
+        request: _job_service_pb2.BatchCreateJobsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.BatchCreateJobsResponse, _abc.Awaitable[_job_service_pb2.BatchCreateJobsResponse]]:
+        """Accepts jobs together: all of them, or none and an answer that names the faulty ones.
+        Codes as CreateJob.
+        """
+
+    @_abc_1.abstractmethod
     def GetJob(
         self,
         request: _job_service_pb2.GetJobRequest,
@@ -156,6 +200,43 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         """Cancels a job: a waiting one at once, a running one within about a second.
         Idempotent. A job whose result is already safe ends SUCCEEDED all the same.
         NOT_FOUND: JOB_NOT_FOUND. FAILED_PRECONDITION: JOB_ALREADY_TERMINAL.
+        """
+
+    @_abc_1.abstractmethod
+    def MoveJob(
+        self,
+        request: _job_service_pb2.MoveJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.MoveJobResponse, _abc.Awaitable[_job_service_pb2.MoveJobResponse]]:
+        """Moves a job that waits to another place in its queue, or makes it more or less urgent.
+        NOT_FOUND: JOB_NOT_FOUND. FAILED_PRECONDITION: JOB_NOT_WAITING. INVALID_ARGUMENT: the
+        other job waits in another queue or with another priority.
+        """
+
+    @_abc_1.abstractmethod
+    def GetJobBatch(
+        self,
+        request: _job_service_pb2.GetJobBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.GetJobBatchResponse, _abc.Awaitable[_job_service_pb2.GetJobBatchResponse]]:
+        """Gets one batch. NOT_FOUND: BATCH_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def ListJobBatches(
+        self,
+        request: _job_service_pb2.ListJobBatchesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.ListJobBatchesResponse, _abc.Awaitable[_job_service_pb2.ListJobBatchesResponse]]:
+        """Lists batches, newest first. INVALID_ARGUMENT: page_token is not one of this query."""
+
+    @_abc_1.abstractmethod
+    def CancelJobBatch(
+        self,
+        request: _job_service_pb2.CancelJobBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.CancelJobBatchResponse, _abc.Awaitable[_job_service_pb2.CancelJobBatchResponse]]:
+        """Cancels all jobs of a batch that have not ended. Idempotent.
+        NOT_FOUND: BATCH_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/engine/v1/engine_service.proto.
  */
 export const file_musicgen_api_engine_v1_engine_service: GenFile = /*@__PURE__*/
-  fileDesc("CittdXNpY2dlbi9hcGkvZW5naW5lL3YxL2VuZ2luZV9zZXJ2aWNlLnByb3RvEhZtdXNpY2dlbi5hcGkuZW5naW5lLnYxIhEKD0Rlc2NyaWJlUmVxdWVzdCJjChBEZXNjcmliZVJlc3BvbnNlEjgKCG1hbmlmZXN0GAEgASgLMiYubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5FbmdpbmVNYW5pZmVzdBIVCg1sb2FkZWRfbW9kZWxzGAIgAygJIhwKC0xvYWRSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJIiUKDExvYWRSZXNwb25zZRIVCg1sb2FkZWRfbW9kZWxzGAEgAygJIlYKEkNoZWNrTHlyaWNzUmVxdWVzdBJACgpwYXJhbWV0ZXJzGAEgASgLMiwubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5HZW5lcmF0aW9uUGFyYW1ldGVycyJkChNDaGVja0x5cmljc1Jlc3BvbnNlEjcKCGZpbmRpbmdzGAEgAygLMiUubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5MeXJpY3NGaW5kaW5nEhQKDHRpbWVkX2x5cmljcxgCIAEoCSLZAQoPR2VuZXJhdGVSZXF1ZXN0EkAKCnBhcmFtZXRlcnMYASABKAsyLC5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRpb25QYXJhbWV0ZXJzEhkKEXNjcmF0Y2hfZGlyZWN0b3J5GAIgASgJEhgKEHN0eWxlX2F1ZGlvX3BhdGgYAyABKAkSGAoQZWRpdF9zb3VyY2VfcGF0aBgEIAEoCRI1CgpyZWdlbmVyYXRlGAUgAygLMiEubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5UaW1lUmFuZ2UiwwEKEEdlbmVyYXRlUmVzcG9uc2USNgoIcHJvZ3Jlc3MYASABKAsyIi5tdXNpY2dlbi5hcGkucHJvZ3Jlc3MudjEuUHJvZ3Jlc3NIABI0CgZyZXN1bHQYAiABKAsyIi5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRpb25IABI4CgdwcmV2aWV3GAMgASgLMiUubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5FbmdpbmVQcmV2aWV3SABCBwoFZXZlbnQyigMKDUVuZ2luZVNlcnZpY2USXQoIRGVzY3JpYmUSJy5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkRlc2NyaWJlUmVxdWVzdBooLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuRGVzY3JpYmVSZXNwb25zZRJRCgRMb2FkEiMubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5Mb2FkUmVxdWVzdBokLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuTG9hZFJlc3BvbnNlEmYKC0NoZWNrTHlyaWNzEioubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5DaGVja0x5cmljc1JlcXVlc3QaKy5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkNoZWNrTHlyaWNzUmVzcG9uc2USXwoIR2VuZXJhdGUSJy5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRlUmVxdWVzdBooLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuR2VuZXJhdGVSZXNwb25zZTABYgZwcm90bzM", [file_musicgen_api_engine_v1_engine, file_musicgen_api_progress_v1_progress]);
+  fileDesc("CittdXNpY2dlbi9hcGkvZW5naW5lL3YxL2VuZ2luZV9zZXJ2aWNlLnByb3RvEhZtdXNpY2dlbi5hcGkuZW5naW5lLnYxIhEKD0Rlc2NyaWJlUmVxdWVzdCJjChBEZXNjcmliZVJlc3BvbnNlEjgKCG1hbmlmZXN0GAEgASgLMiYubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5FbmdpbmVNYW5pZmVzdBIVCg1sb2FkZWRfbW9kZWxzGAIgAygJIhwKC0xvYWRSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJIiUKDExvYWRSZXNwb25zZRIVCg1sb2FkZWRfbW9kZWxzGAEgAygJIlYKEkNoZWNrTHlyaWNzUmVxdWVzdBJACgpwYXJhbWV0ZXJzGAEgASgLMiwubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5HZW5lcmF0aW9uUGFyYW1ldGVycyJkChNDaGVja0x5cmljc1Jlc3BvbnNlEjcKCGZpbmRpbmdzGAEgAygLMiUubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5MeXJpY3NGaW5kaW5nEhQKDHRpbWVkX2x5cmljcxgCIAEoCSLyAQoPR2VuZXJhdGVSZXF1ZXN0EkAKCnBhcmFtZXRlcnMYASABKAsyLC5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRpb25QYXJhbWV0ZXJzEhkKEXNjcmF0Y2hfZGlyZWN0b3J5GAIgASgJEhgKEHN0eWxlX2F1ZGlvX3BhdGgYAyABKAkSGAoQZWRpdF9zb3VyY2VfcGF0aBgEIAEoCRI1CgpyZWdlbmVyYXRlGAUgAygLMiEubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5UaW1lUmFuZ2USFwoPY2hlY2twb2ludF9wYXRoGAYgASgJIiAKEEVuZ2luZUNoZWNrcG9pbnQSDAoEbmFtZRgBIAEoCSKDAgoQR2VuZXJhdGVSZXNwb25zZRI2Cghwcm9ncmVzcxgBIAEoCzIiLm11c2ljZ2VuLmFwaS5wcm9ncmVzcy52MS5Qcm9ncmVzc0gAEjQKBnJlc3VsdBgCIAEoCzIiLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuR2VuZXJhdGlvbkgAEjgKB3ByZXZpZXcYAyABKAsyJS5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkVuZ2luZVByZXZpZXdIABI+CgpjaGVja3BvaW50GAQgASgLMigubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5FbmdpbmVDaGVja3BvaW50SABCBwoFZXZlbnQyigMKDUVuZ2luZVNlcnZpY2USXQoIRGVzY3JpYmUSJy5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkRlc2NyaWJlUmVxdWVzdBooLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuRGVzY3JpYmVSZXNwb25zZRJRCgRMb2FkEiMubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5Mb2FkUmVxdWVzdBokLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuTG9hZFJlc3BvbnNlEmYKC0NoZWNrTHlyaWNzEioubXVzaWNnZW4uYXBpLmVuZ2luZS52MS5DaGVja0x5cmljc1JlcXVlc3QaKy5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkNoZWNrTHlyaWNzUmVzcG9uc2USXwoIR2VuZXJhdGUSJy5tdXNpY2dlbi5hcGkuZW5naW5lLnYxLkdlbmVyYXRlUmVxdWVzdBooLm11c2ljZ2VuLmFwaS5lbmdpbmUudjEuR2VuZXJhdGVSZXNwb25zZTABYgZwcm90bzM", [file_musicgen_api_engine_v1_engine, file_musicgen_api_progress_v1_progress]);
 
 /**
  * Asks what the engine is.
@@ -195,6 +195,15 @@ export type GenerateRequest = Message<"musicgen.api.engine.v1.GenerateRequest"> 
    * @generated from field: repeated musicgen.api.engine.v1.TimeRange regenerate = 5;
    */
   regenerate: TimeRange[];
+
+  /**
+   * Absolute path of the newest checkpoint of an earlier attempt at these parameters, to be
+   * read only. The host goes on from there if it still fits (the same weights, device and
+   * precision), and begins anew otherwise: the result is the same. Empty: there is none.
+   *
+   * @generated from field: string checkpoint_path = 6;
+   */
+  checkpointPath: string;
 };
 
 /**
@@ -203,6 +212,28 @@ export type GenerateRequest = Message<"musicgen.api.engine.v1.GenerateRequest"> 
  */
 export const GenerateRequestSchema: GenMessage<GenerateRequest> = /*@__PURE__*/
   messageDesc(file_musicgen_api_engine_v1_engine_service, 6);
+
+/**
+ * What unfinished work can go on from, as a file in the scratch folder.
+ *
+ * @generated from message musicgen.api.engine.v1.EngineCheckpoint
+ */
+export type EngineCheckpoint = Message<"musicgen.api.engine.v1.EngineCheckpoint"> & {
+  /**
+   * The file's name, of letters, digits, ".", "_" and "-"; complete, and not touched again.
+   * A later one has another name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message musicgen.api.engine.v1.EngineCheckpoint.
+ * Use `create(EngineCheckpointSchema)` to create a new message.
+ */
+export const EngineCheckpointSchema: GenMessage<EngineCheckpoint> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_engine_v1_engine_service, 7);
 
 /**
  * One event of a generation.
@@ -239,6 +270,14 @@ export type GenerateResponse = Message<"musicgen.api.engine.v1.GenerateResponse"
      */
     value: EnginePreview;
     case: "preview";
+  } | {
+    /**
+     * Another attempt can go on from here; replaces the one before.
+     *
+     * @generated from field: musicgen.api.engine.v1.EngineCheckpoint checkpoint = 4;
+     */
+    value: EngineCheckpoint;
+    case: "checkpoint";
   } | { case: undefined; value?: undefined };
 };
 
@@ -247,7 +286,7 @@ export type GenerateResponse = Message<"musicgen.api.engine.v1.GenerateResponse"
  * Use `create(GenerateResponseSchema)` to create a new message.
  */
 export const GenerateResponseSchema: GenMessage<GenerateResponse> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_engine_v1_engine_service, 7);
+  messageDesc(file_musicgen_api_engine_v1_engine_service, 8);
 
 /**
  * Served by each engine host on a Unix socket of its own. Every call carries the

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/jobs/v1/job_event.proto.
  */
 export const file_musicgen_api_jobs_v1_job_event: GenFile = /*@__PURE__*/
-  fileDesc("CiRtdXNpY2dlbi9hcGkvam9icy92MS9qb2JfZXZlbnQucHJvdG8SFG11c2ljZ2VuLmFwaS5qb2JzLnYxIvcBCghKb2JFdmVudBIOCgZqb2JfaWQYASABKAkSCwoDcmV2GAIgASgDEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKB2NoYW5nZWQYBCABKAsyGS5tdXNpY2dlbi5hcGkuam9icy52MS5Kb2JIABI4Cgpwcm9ncmVzc2VkGAUgASgLMiIubXVzaWNnZW4uYXBpLnByb2dyZXNzLnYxLlByb2dyZXNzSAASMwoHZGVsZXRlZBgGIAEoCzIgLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYkRlbGV0ZWRIAEIHCgVldmVudCIMCgpKb2JEZWxldGVkIkkKDEpvYnNTbmFwc2hvdBInCgRqb2JzGAEgAygLMhkubXVzaWNnZW4uYXBpLmpvYnMudjEuSm9iEhAKCGNvbXBsZXRlGAIgASgIIjsKCUpvYkV2ZW50cxIuCgZldmVudHMYASADKAsyHi5tdXNpY2dlbi5hcGkuam9icy52MS5Kb2JFdmVudCIKCghCb29rbWFyayIMCgpXYXRjaFJlc2V0YgZwcm90bzM", [file_google_protobuf_timestamp, file_musicgen_api_jobs_v1_job, file_musicgen_api_progress_v1_progress]);
+  fileDesc("CiRtdXNpY2dlbi9hcGkvam9icy92MS9qb2JfZXZlbnQucHJvdG8SFG11c2ljZ2VuLmFwaS5qb2JzLnYxIvcBCghKb2JFdmVudBIOCgZqb2JfaWQYASABKAkSCwoDcmV2GAIgASgDEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKB2NoYW5nZWQYBCABKAsyGS5tdXNpY2dlbi5hcGkuam9icy52MS5Kb2JIABI4Cgpwcm9ncmVzc2VkGAUgASgLMiIubXVzaWNnZW4uYXBpLnByb2dyZXNzLnYxLlByb2dyZXNzSAASMwoHZGVsZXRlZBgGIAEoCzIgLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYkRlbGV0ZWRIAEIHCgVldmVudCIMCgpKb2JEZWxldGVkImAKDEpvYnNTbmFwc2hvdBInCgRqb2JzGAEgAygLMhkubXVzaWNnZW4uYXBpLmpvYnMudjEuSm9iEhAKCGNvbXBsZXRlGAIgASgIEhUKDXBhdXNlZF9xdWV1ZXMYAyADKAkibgoJSm9iRXZlbnRzEi4KBmV2ZW50cxgBIAMoCzIeLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYkV2ZW50EjEKBnF1ZXVlcxgCIAMoCzIhLm11c2ljZ2VuLmFwaS5qb2JzLnYxLlF1ZXVlQ2hhbmdlIiwKC1F1ZXVlQ2hhbmdlEg0KBXF1ZXVlGAEgASgJEg4KBnBhdXNlZBgCIAEoCCIKCghCb29rbWFyayIMCgpXYXRjaFJlc2V0YgZwcm90bzM", [file_google_protobuf_timestamp, file_musicgen_api_jobs_v1_job, file_musicgen_api_progress_v1_progress]);
 
 /**
  * One change of one job. Apply it only if rev is greater than the rev known.
@@ -120,6 +120,13 @@ export type JobsSnapshot = Message<"musicgen.api.jobs.v1.JobsSnapshot"> & {
    * @generated from field: bool complete = 2;
    */
   complete: boolean;
+
+  /**
+   * The queues that are paused; on the last page only.
+   *
+   * @generated from field: repeated string paused_queues = 3;
+   */
+  pausedQueues: string[];
 };
 
 /**
@@ -130,17 +137,25 @@ export const JobsSnapshotSchema: GenMessage<JobsSnapshot> = /*@__PURE__*/
   messageDesc(file_musicgen_api_jobs_v1_job_event, 2);
 
 /**
- * Changes, oldest first.
+ * Changes, oldest first. At least one of either kind.
  *
  * @generated from message musicgen.api.jobs.v1.JobEvents
  */
 export type JobEvents = Message<"musicgen.api.jobs.v1.JobEvents"> & {
   /**
-   * At least one.
+   * Changes of jobs.
    *
    * @generated from field: repeated musicgen.api.jobs.v1.JobEvent events = 1;
    */
   events: JobEvent[];
+
+  /**
+   * Queues that were paused or resumed; the last one of a queue counts. They reach every
+   * watcher, whatever its filter.
+   *
+   * @generated from field: repeated musicgen.api.jobs.v1.QueueChange queues = 2;
+   */
+  queues: QueueChange[];
 };
 
 /**
@@ -149,6 +164,34 @@ export type JobEvents = Message<"musicgen.api.jobs.v1.JobEvents"> & {
  */
 export const JobEventsSchema: GenMessage<JobEvents> = /*@__PURE__*/
   messageDesc(file_musicgen_api_jobs_v1_job_event, 3);
+
+/**
+ * A queue was paused or resumed.
+ *
+ * @generated from message musicgen.api.jobs.v1.QueueChange
+ */
+export type QueueChange = Message<"musicgen.api.jobs.v1.QueueChange"> & {
+  /**
+   * Which; "all" stands for every queue and is paused apart from them.
+   *
+   * @generated from field: string queue = 1;
+   */
+  queue: string;
+
+  /**
+   * Whether its jobs wait until it is resumed.
+   *
+   * @generated from field: bool paused = 2;
+   */
+  paused: boolean;
+};
+
+/**
+ * Describes the message musicgen.api.jobs.v1.QueueChange.
+ * Use `create(QueueChangeSchema)` to create a new message.
+ */
+export const QueueChangeSchema: GenMessage<QueueChange> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_jobs_v1_job_event, 4);
 
 /**
  * A sign of life that moves the cursor when nothing that is watched changed.
@@ -163,7 +206,7 @@ export type Bookmark = Message<"musicgen.api.jobs.v1.Bookmark"> & {
  * Use `create(BookmarkSchema)` to create a new message.
  */
 export const BookmarkSchema: GenMessage<Bookmark> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_jobs_v1_job_event, 4);
+  messageDesc(file_musicgen_api_jobs_v1_job_event, 5);
 
 /**
  * The client was too slow and events for it were dropped: forget all jobs. A
@@ -179,5 +222,5 @@ export type WatchReset = Message<"musicgen.api.jobs.v1.WatchReset"> & {
  * Use `create(WatchResetSchema)` to create a new message.
  */
 export const WatchResetSchema: GenMessage<WatchReset> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_jobs_v1_job_event, 5);
+  messageDesc(file_musicgen_api_jobs_v1_job_event, 6);
 

@@ -30,7 +30,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/jobs/v1/job.proto.
  */
 export const file_musicgen_api_jobs_v1_job: GenFile = /*@__PURE__*/
-  fileDesc("Ch5tdXNpY2dlbi9hcGkvam9icy92MS9qb2IucHJvdG8SFG11c2ljZ2VuLmFwaS5qb2JzLnYxIowGCgNKb2ISDgoGam9iX2lkGAEgASgJEgsKA3JldhgCIAEoAxIuCgVzdGF0ZRgDIAEoDjIfLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYi5TdGF0ZRIrCgRzcGVjGAQgASgLMh0ubXVzaWNnZW4uYXBpLmpvYnMudjEuSm9iU3BlYxI0Cghwcm9ncmVzcxgFIAEoCzIiLm11c2ljZ2VuLmFwaS5wcm9ncmVzcy52MS5Qcm9ncmVzcxIvCgZyZXN1bHQYBiABKAsyHy5tdXNpY2dlbi5hcGkuam9icy52MS5Kb2JSZXN1bHQSLAoFZXJyb3IYByABKAsyHS5tdXNpY2dlbi5hcGkuZXJyb3JzLnYxLkVycm9yEg8KB2F0dGVtcHQYCCABKAUSFAoMbWF4X2F0dGVtcHRzGAkgASgFEi8KC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD25vdF9iZWZvcmVfdGltZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcmV0cnlfb2YYDyABKAkSMAoIcHJldmlld3MYECADKAsyHi5tdXNpY2dlbi5hcGkuYXVkaW8udjEuUHJldmlldyKVAQoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIQCgxTVEFURV9RVUVVRUQQARIRCg1TVEFURV9SVU5OSU5HEAISFAoQU1RBVEVfQ0FOQ0VMTElORxADEhMKD1NUQVRFX1NVQ0NFRURFRBAEEhAKDFNUQVRFX0ZBSUxFRBAFEhMKD1NUQVRFX0NBTkNFTExFRBAGIsIDCgdKb2JTcGVjEjsKCGdlbmVyYXRlGAEgASgLMicubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5HZW5lcmF0ZVNwZWNIABIwCgRsb29wGAIgASgLMiAubXVzaWNnZW4uYXBpLmxvb3Blci52MS5Mb29wU3BlY0gAEjUKBmV4cG9ydBgDIAEoCzIjLm11c2ljZ2VuLmFwaS5saWJyYXJ5LnYxLkV4cG9ydFNwZWNIABI7CgpmaW5kX2xvb3BzGAQgASgLMiUubXVzaWNnZW4uYXBpLmxvb3Blci52MS5GaW5kTG9vcHNTcGVjSAASRAoNaW5zdGFsbF9tb2RlbBgFIAEoCzIrLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuSW5zdGFsbE1vZGVsU3BlY0gAEkIKDHZlcmlmeV9tb2RlbBgGIAEoCzIqLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuVmVyaWZ5TW9kZWxTcGVjSAASQgoMc2V0dXBfZW5naW5lGAcgASgLMioubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5TZXR1cEVuZ2luZVNwZWNIAEIGCgRraW5kIvcBCglKb2JSZXN1bHQSEQoJdHJhY2tfaWRzGAEgAygJEjEKCWRvd25sb2FkcxgCIAMoCzIeLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkRvd25sb2FkEjYKCGFuYWx5c2lzGAMgASgLMiQubXVzaWNnZW4uYXBpLmxvb3Blci52MS5Mb29wQW5hbHlzaXMSLwoFbW9kZWwYBCABKAsyIC5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLk1vZGVsEjsKC2Vudmlyb25tZW50GAUgASgLMiYubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5FbnZpcm9ubWVudCJeCghEb3dubG9hZBIxCghhcnRpZmFjdBgBIAEoCzIfLm11c2ljZ2VuLmFwaS5hdWRpby52MS5BcnRpZmFjdBIRCglmaWxlX25hbWUYAiABKAkSDAoEcGF0aBgDIAEoCSJNCglKb2JGaWx0ZXISDwoHam9iX2lkcxgBIAMoCRIvCgZzdGF0ZXMYAiADKA4yHy5tdXNpY2dlbi5hcGkuam9icy52MS5Kb2IuU3RhdGViBnByb3RvMw", [file_google_protobuf_timestamp, file_musicgen_api_audio_v1_audio, file_musicgen_api_errors_v1_error, file_musicgen_api_inference_v1_environment, file_musicgen_api_inference_v1_inference_service, file_musicgen_api_inference_v1_model, file_musicgen_api_library_v1_track, file_musicgen_api_looper_v1_loop, file_musicgen_api_progress_v1_progress]);
+  fileDesc("Ch5tdXNpY2dlbi9hcGkvam9icy92MS9qb2IucHJvdG8SFG11c2ljZ2VuLmFwaS5qb2JzLnYxIoIICgNKb2ISDgoGam9iX2lkGAEgASgJEgsKA3JldhgCIAEoAxIuCgVzdGF0ZRgDIAEoDjIfLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYi5TdGF0ZRIrCgRzcGVjGAQgASgLMh0ubXVzaWNnZW4uYXBpLmpvYnMudjEuSm9iU3BlYxI0Cghwcm9ncmVzcxgFIAEoCzIiLm11c2ljZ2VuLmFwaS5wcm9ncmVzcy52MS5Qcm9ncmVzcxIvCgZyZXN1bHQYBiABKAsyHy5tdXNpY2dlbi5hcGkuam9icy52MS5Kb2JSZXN1bHQSLAoFZXJyb3IYByABKAsyHS5tdXNpY2dlbi5hcGkuZXJyb3JzLnYxLkVycm9yEg8KB2F0dGVtcHQYCCABKAUSFAoMbWF4X2F0dGVtcHRzGAkgASgFEi8KC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD25vdF9iZWZvcmVfdGltZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcmV0cnlfb2YYDyABKAkSMAoIcHJldmlld3MYECADKAsyHi5tdXNpY2dlbi5hcGkuYXVkaW8udjEuUHJldmlldxI0Cghwcmlvcml0eRgRIAEoDjIiLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYi5Qcmlvcml0eRINCgVxdWV1ZRgSIAEoCRIMCgRyYW5rGBMgASgDEhAKCGJhdGNoX2lkGBQgASgJEi8KCGF0dGVtcHRzGBUgAygLMh0ubXVzaWNnZW4uYXBpLmpvYnMudjEuQXR0ZW1wdCKVAQoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIQCgxTVEFURV9RVUVVRUQQARIRCg1TVEFURV9SVU5OSU5HEAISFAoQU1RBVEVfQ0FOQ0VMTElORxADEhMKD1NUQVRFX1NVQ0NFRURFRBAEEhAKDFNUQVRFX0ZBSUxFRBAFEhMKD1NUQVRFX0NBTkNFTExFRBAGIl4KCFByaW9yaXR5EhgKFFBSSU9SSVRZX1VOU1BFQ0lGSUVEEAASEAoMUFJJT1JJVFlfTE9XEAESEwoPUFJJT1JJVFlfTk9STUFMEAISEQoNUFJJT1JJVFlfSElHSBADIrYBCgdBdHRlbXB0Eg8KB2F0dGVtcHQYASABKAUSDgoGd29ya2VyGAIgASgJEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgVlcnJvchgFIAEoCzIdLm11c2ljZ2VuLmFwaS5lcnJvcnMudjEuRXJyb3IiwgMKB0pvYlNwZWMSOwoIZ2VuZXJhdGUYASABKAsyJy5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkdlbmVyYXRlU3BlY0gAEjAKBGxvb3AYAiABKAsyIC5tdXNpY2dlbi5hcGkubG9vcGVyLnYxLkxvb3BTcGVjSAASNQoGZXhwb3J0GAMgASgLMiMubXVzaWNnZW4uYXBpLmxpYnJhcnkudjEuRXhwb3J0U3BlY0gAEjsKCmZpbmRfbG9vcHMYBCABKAsyJS5tdXNpY2dlbi5hcGkubG9vcGVyLnYxLkZpbmRMb29wc1NwZWNIABJECg1pbnN0YWxsX21vZGVsGAUgASgLMisubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5JbnN0YWxsTW9kZWxTcGVjSAASQgoMdmVyaWZ5X21vZGVsGAYgASgLMioubXVzaWNnZW4uYXBpLmluZmVyZW5jZS52MS5WZXJpZnlNb2RlbFNwZWNIABJCCgxzZXR1cF9lbmdpbmUYByABKAsyKi5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLlNldHVwRW5naW5lU3BlY0gAQgYKBGtpbmQi9wEKCUpvYlJlc3VsdBIRCgl0cmFja19pZHMYASADKAkSMQoJZG93bmxvYWRzGAIgAygLMh4ubXVzaWNnZW4uYXBpLmpvYnMudjEuRG93bmxvYWQSNgoIYW5hbHlzaXMYAyABKAsyJC5tdXNpY2dlbi5hcGkubG9vcGVyLnYxLkxvb3BBbmFseXNpcxIvCgVtb2RlbBgEIAEoCzIgLm11c2ljZ2VuLmFwaS5pbmZlcmVuY2UudjEuTW9kZWwSOwoLZW52aXJvbm1lbnQYBSABKAsyJi5tdXNpY2dlbi5hcGkuaW5mZXJlbmNlLnYxLkVudmlyb25tZW50Il4KCERvd25sb2FkEjEKCGFydGlmYWN0GAEgASgLMh8ubXVzaWNnZW4uYXBpLmF1ZGlvLnYxLkFydGlmYWN0EhEKCWZpbGVfbmFtZRgCIAEoCRIMCgRwYXRoGAMgASgJImAKCUpvYkZpbHRlchIPCgdqb2JfaWRzGAEgAygJEi8KBnN0YXRlcxgCIAMoDjIfLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYi5TdGF0ZRIRCgliYXRjaF9pZHMYAyADKAliBnByb3RvMw", [file_google_protobuf_timestamp, file_musicgen_api_audio_v1_audio, file_musicgen_api_errors_v1_error, file_musicgen_api_inference_v1_environment, file_musicgen_api_inference_v1_inference_service, file_musicgen_api_inference_v1_model, file_musicgen_api_library_v1_track, file_musicgen_api_looper_v1_loop, file_musicgen_api_progress_v1_progress]);
 
 /**
  * A piece of long work. Once accepted it is never lost and never has two results.
@@ -95,7 +95,8 @@ export type Job = Message<"musicgen.api.jobs.v1.Job"> & {
   attempt: number;
 
   /**
-   * Attempts after which it is FAILED. Output only.
+   * Attempts after which it is FAILED; those that a worker gave back, because it was asked
+   * to stop, don't count. Output only.
    *
    * @generated from field: int32 max_attempts = 9;
    */
@@ -151,6 +152,44 @@ export type Job = Message<"musicgen.api.jobs.v1.Job"> & {
    * @generated from field: repeated musicgen.api.audio.v1.Preview previews = 16;
    */
   previews: Preview[];
+
+  /**
+   * How urgent it is; never unspecified.
+   *
+   * @generated from field: musicgen.api.jobs.v1.Job.Priority priority = 17;
+   */
+  priority: Job_Priority;
+
+  /**
+   * The queue it waits in or was taken from: "generate." and the engine's name, else the
+   * name of the spec's kind. Output only.
+   *
+   * @generated from field: string queue = 18;
+   */
+  queue: string;
+
+  /**
+   * Its place: of the jobs of one queue and priority that wait, the one with the smallest
+   * rank starts first. Other jobs keep theirs when one is moved, save where there is no
+   * room between two. Output only.
+   *
+   * @generated from field: int64 rank = 19;
+   */
+  rank: bigint;
+
+  /**
+   * The batch that it was accepted with; empty if none. Output only.
+   *
+   * @generated from field: string batch_id = 20;
+   */
+  batchId: string;
+
+  /**
+   * Attempts that ended without a result, oldest first; the last 20. Output only.
+   *
+   * @generated from field: repeated musicgen.api.jobs.v1.Attempt attempts = 21;
+   */
+  attempts: Attempt[];
 };
 
 /**
@@ -221,6 +260,96 @@ export enum Job_State {
  */
 export const Job_StateSchema: GenEnum<Job_State> = /*@__PURE__*/
   enumDesc(file_musicgen_api_jobs_v1_job, 0, 0);
+
+/**
+ * How urgent a job is. Of all that a worker could start, the most urgent comes first.
+ *
+ * @generated from enum musicgen.api.jobs.v1.Job.Priority
+ */
+export enum Job_Priority {
+  /**
+   * In requests: normal. Never sent.
+   *
+   * @generated from enum value: PRIORITY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * When nothing else waits: large batches.
+   *
+   * @generated from enum value: PRIORITY_LOW = 1;
+   */
+  LOW = 1,
+
+  /**
+   * What people wait for.
+   *
+   * @generated from enum value: PRIORITY_NORMAL = 2;
+   */
+  NORMAL = 2,
+
+  /**
+   * Before everything else.
+   *
+   * @generated from enum value: PRIORITY_HIGH = 3;
+   */
+  HIGH = 3,
+}
+
+/**
+ * Describes the enum musicgen.api.jobs.v1.Job.Priority.
+ */
+export const Job_PrioritySchema: GenEnum<Job_Priority> = /*@__PURE__*/
+  enumDesc(file_musicgen_api_jobs_v1_job, 0, 1);
+
+/**
+ * One attempt at a job that ended without a result.
+ *
+ * @generated from message musicgen.api.jobs.v1.Attempt
+ */
+export type Attempt = Message<"musicgen.api.jobs.v1.Attempt"> & {
+  /**
+   * Which one, as in Job.attempt.
+   *
+   * @generated from field: int32 attempt = 1;
+   */
+  attempt: number;
+
+  /**
+   * Name of the worker that held the job.
+   *
+   * @generated from field: string worker = 2;
+   */
+  worker: string;
+
+  /**
+   * When it was claimed, by the store's clock.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 3;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * When it was over.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 4;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * Why it came to nothing. Absent if the worker gave the job back unharmed.
+   *
+   * @generated from field: musicgen.api.errors.v1.Error error = 5;
+   */
+  error?: Error | undefined;
+};
+
+/**
+ * Describes the message musicgen.api.jobs.v1.Attempt.
+ * Use `create(AttemptSchema)` to create a new message.
+ */
+export const AttemptSchema: GenMessage<Attempt> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_jobs_v1_job, 1);
 
 /**
  * What a job does.
@@ -297,7 +426,7 @@ export type JobSpec = Message<"musicgen.api.jobs.v1.JobSpec"> & {
  * Use `create(JobSpecSchema)` to create a new message.
  */
 export const JobSpecSchema: GenMessage<JobSpec> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_jobs_v1_job, 1);
+  messageDesc(file_musicgen_api_jobs_v1_job, 2);
 
 /**
  * What a job made.
@@ -346,7 +475,7 @@ export type JobResult = Message<"musicgen.api.jobs.v1.JobResult"> & {
  * Use `create(JobResultSchema)` to create a new message.
  */
 export const JobResultSchema: GenMessage<JobResult> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_jobs_v1_job, 2);
+  messageDesc(file_musicgen_api_jobs_v1_job, 3);
 
 /**
  * A file that a job made for download.
@@ -381,7 +510,7 @@ export type Download = Message<"musicgen.api.jobs.v1.Download"> & {
  * Use `create(DownloadSchema)` to create a new message.
  */
 export const DownloadSchema: GenMessage<Download> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_jobs_v1_job, 3);
+  messageDesc(file_musicgen_api_jobs_v1_job, 4);
 
 /**
  * Which jobs are meant. An empty filter means all.
@@ -402,6 +531,13 @@ export type JobFilter = Message<"musicgen.api.jobs.v1.JobFilter"> & {
    * @generated from field: repeated musicgen.api.jobs.v1.Job.State states = 2;
    */
   states: Job_State[];
+
+  /**
+   * Only jobs of these batches; at most 100. Together with job_ids: of either.
+   *
+   * @generated from field: repeated string batch_ids = 3;
+   */
+  batchIds: string[];
 };
 
 /**
@@ -409,5 +545,5 @@ export type JobFilter = Message<"musicgen.api.jobs.v1.JobFilter"> & {
  * Use `create(JobFilterSchema)` to create a new message.
  */
 export const JobFilterSchema: GenMessage<JobFilter> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_jobs_v1_job, 4);
+  messageDesc(file_musicgen_api_jobs_v1_job, 5);
 

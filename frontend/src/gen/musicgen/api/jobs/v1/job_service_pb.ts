@@ -7,9 +7,11 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_google_api_annotations } from "../../../../google/api/annotations_pb";
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import type { Job, JobFilter, JobSpec } from "./job_pb";
+import type { Duration, FieldMask } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
+import type { JobBatch } from "./batch_pb";
+import { file_musicgen_api_jobs_v1_batch } from "./batch_pb";
+import type { Job, Job_Priority, JobFilter, JobSpec } from "./job_pb";
 import { file_musicgen_api_jobs_v1_job } from "./job_pb";
 import type { Bookmark, JobEvents, JobsSnapshot, WatchReset } from "./job_event_pb";
 import { file_musicgen_api_jobs_v1_job_event } from "./job_event_pb";
@@ -19,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file musicgen/api/jobs/v1/job_service.proto.
  */
 export const file_musicgen_api_jobs_v1_job_service: GenFile = /*@__PURE__*/
-  fileDesc("CiZtdXNpY2dlbi9hcGkvam9icy92MS9qb2Jfc2VydmljZS5wcm90bxIUbXVzaWNnZW4uYXBpLmpvYnMudjEiUwoQQ3JlYXRlSm9iUmVxdWVzdBIrCgRzcGVjGAEgASgLMh0ubXVzaWNnZW4uYXBpLmpvYnMudjEuSm9iU3BlYxISCgpyZXF1ZXN0X2lkGAIgASgJIjsKEUNyZWF0ZUpvYlJlc3BvbnNlEiYKA2pvYhgBIAEoCzIZLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYiIfCg1HZXRKb2JSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCSI4Cg5HZXRKb2JSZXNwb25zZRImCgNqb2IYASABKAsyGS5tdXNpY2dlbi5hcGkuam9icy52MS5Kb2IiaQoPTGlzdEpvYnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEi8KBmZpbHRlchgDIAEoCzIfLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYkZpbHRlciJUChBMaXN0Sm9ic1Jlc3BvbnNlEicKBGpvYnMYASADKAsyGS5tdXNpY2dlbi5hcGkuam9icy52MS5Kb2ISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiIKEENhbmNlbEpvYlJlcXVlc3QSDgoGam9iX2lkGAEgASgJIjsKEUNhbmNlbEpvYlJlc3BvbnNlEiYKA2pvYhgBIAEoCzIZLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYiI1Cg9SZXRyeUpvYlJlcXVlc3QSDgoGam9iX2lkGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkiOgoQUmV0cnlKb2JSZXNwb25zZRImCgNqb2IYASABKAsyGS5tdXNpY2dlbi5hcGkuam9icy52MS5Kb2IiIgoQRGVsZXRlSm9iUmVxdWVzdBIOCgZqb2JfaWQYASABKAkiEwoRRGVsZXRlSm9iUmVzcG9uc2UihAEKEFdhdGNoSm9ic1JlcXVlc3QSLwoGZmlsdGVyGAEgASgLMh8ubXVzaWNnZW4uYXBpLmpvYnMudjEuSm9iRmlsdGVyEg4KBmN1cnNvchgCIAEoCRIvCgxtaW5faW50ZXJ2YWwYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24i/QEKEVdhdGNoSm9ic1Jlc3BvbnNlEg4KBmN1cnNvchgBIAEoCRI2CghzbmFwc2hvdBgCIAEoCzIiLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYnNTbmFwc2hvdEgAEjEKBmV2ZW50cxgDIAEoCzIfLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYkV2ZW50c0gAEjIKCGJvb2ttYXJrGAQgASgLMh4ubXVzaWNnZW4uYXBpLmpvYnMudjEuQm9va21hcmtIABIxCgVyZXNldBgFIAEoCzIgLm11c2ljZ2VuLmFwaS5qb2JzLnYxLldhdGNoUmVzZXRIAEIGCgRib2R5MuUGCgpKb2JTZXJ2aWNlEnYKCUNyZWF0ZUpvYhImLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkNyZWF0ZUpvYlJlcXVlc3QaJy5tdXNpY2dlbi5hcGkuam9icy52MS5DcmVhdGVKb2JSZXNwb25zZSIYgtPkkwISOgEqYgNqb2IiCC92MS9qb2JzEnMKBkdldEpvYhIjLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkdldEpvYlJlcXVlc3QaJC5tdXNpY2dlbi5hcGkuam9icy52MS5HZXRKb2JSZXNwb25zZSIegtPkkwIYYgNqb2ISES92MS9qb2JzL3tqb2JfaWR9EmsKCExpc3RKb2JzEiUubXVzaWNnZW4uYXBpLmpvYnMudjEuTGlzdEpvYnNSZXF1ZXN0GiYubXVzaWNnZW4uYXBpLmpvYnMudjEuTGlzdEpvYnNSZXNwb25zZSIQgtPkkwIKEggvdjEvam9icxKGAQoJQ2FuY2VsSm9iEiYubXVzaWNnZW4uYXBpLmpvYnMudjEuQ2FuY2VsSm9iUmVxdWVzdBonLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkNhbmNlbEpvYlJlc3BvbnNlIiiC0+STAiI6ASpiA2pvYiIYL3YxL2pvYnMve2pvYl9pZH06Y2FuY2VsEoIBCghSZXRyeUpvYhIlLm11c2ljZ2VuLmFwaS5qb2JzLnYxLlJldHJ5Sm9iUmVxdWVzdBomLm11c2ljZ2VuLmFwaS5qb2JzLnYxLlJldHJ5Sm9iUmVzcG9uc2UiJ4LT5JMCIToBKmIDam9iIhcvdjEvam9icy97am9iX2lkfTpyZXRyeRJ3CglEZWxldGVKb2ISJi5tdXNpY2dlbi5hcGkuam9icy52MS5EZWxldGVKb2JSZXF1ZXN0GicubXVzaWNnZW4uYXBpLmpvYnMudjEuRGVsZXRlSm9iUmVzcG9uc2UiGYLT5JMCEyoRL3YxL2pvYnMve2pvYl9pZH0SdgoJV2F0Y2hKb2JzEiYubXVzaWNnZW4uYXBpLmpvYnMudjEuV2F0Y2hKb2JzUmVxdWVzdBonLm11c2ljZ2VuLmFwaS5qb2JzLnYxLldhdGNoSm9ic1Jlc3BvbnNlIhaC0+STAhASDi92MS9qb2JzOndhdGNoMAFiBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_duration, file_musicgen_api_jobs_v1_job, file_musicgen_api_jobs_v1_job_event]);
+  fileDesc("CiZtdXNpY2dlbi9hcGkvam9icy92MS9qb2Jfc2VydmljZS5wcm90bxIUbXVzaWNnZW4uYXBpLmpvYnMudjEiiQEKEENyZWF0ZUpvYlJlcXVlc3QSKwoEc3BlYxgBIAEoCzIdLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYlNwZWMSEgoKcmVxdWVzdF9pZBgCIAEoCRI0Cghwcmlvcml0eRgDIAEoDjIiLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYi5Qcmlvcml0eSI7ChFDcmVhdGVKb2JSZXNwb25zZRImCgNqb2IYASABKAsyGS5tdXNpY2dlbi5hcGkuam9icy52MS5Kb2IiZgoWQmF0Y2hDcmVhdGVKb2JzUmVxdWVzdBI4CghyZXF1ZXN0cxgBIAMoCzImLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkNyZWF0ZUpvYlJlcXVlc3QSEgoKcmVxdWVzdF9pZBgCIAEoCSJZChdCYXRjaENyZWF0ZUpvYnNSZXNwb25zZRItCgViYXRjaBgBIAEoCzIeLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYkJhdGNoEg8KB2pvYl9pZHMYAiADKAkisQEKDk1vdmVKb2JSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCRI0Cghwcmlvcml0eRgCIAEoDjIiLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYi5Qcmlvcml0eRIXCg1iZWZvcmVfam9iX2lkGAMgASgJSAASFgoMYWZ0ZXJfam9iX2lkGAQgASgJSAASDwoFZmlyc3QYBSABKAhIABIOCgRsYXN0GAYgASgISABCBwoFcGxhY2UiOQoPTW92ZUpvYlJlc3BvbnNlEiYKA2pvYhgBIAEoCzIZLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYiImChJHZXRKb2JCYXRjaFJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkiRAoTR2V0Sm9iQmF0Y2hSZXNwb25zZRItCgViYXRjaBgBIAEoCzIeLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYkJhdGNoIj4KFUxpc3RKb2JCYXRjaGVzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJiChZMaXN0Sm9iQmF0Y2hlc1Jlc3BvbnNlEi8KB2JhdGNoZXMYASADKAsyHi5tdXNpY2dlbi5hcGkuam9icy52MS5Kb2JCYXRjaBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKQoVQ2FuY2VsSm9iQmF0Y2hSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJIkcKFkNhbmNlbEpvYkJhdGNoUmVzcG9uc2USLQoFYmF0Y2gYASABKAsyHi5tdXNpY2dlbi5hcGkuam9icy52MS5Kb2JCYXRjaCIfCg1HZXRKb2JSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCSI4Cg5HZXRKb2JSZXNwb25zZRImCgNqb2IYASABKAsyGS5tdXNpY2dlbi5hcGkuam9icy52MS5Kb2IimAEKD0xpc3RKb2JzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIvCgZmaWx0ZXIYAyABKAsyHy5tdXNpY2dlbi5hcGkuam9icy52MS5Kb2JGaWx0ZXISLQoJcmVhZF9tYXNrGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJUChBMaXN0Sm9ic1Jlc3BvbnNlEicKBGpvYnMYASADKAsyGS5tdXNpY2dlbi5hcGkuam9icy52MS5Kb2ISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiIKEENhbmNlbEpvYlJlcXVlc3QSDgoGam9iX2lkGAEgASgJIjsKEUNhbmNlbEpvYlJlc3BvbnNlEiYKA2pvYhgBIAEoCzIZLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkpvYiI1Cg9SZXRyeUpvYlJlcXVlc3QSDgoGam9iX2lkGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkiOgoQUmV0cnlKb2JSZXNwb25zZRImCgNqb2IYASABKAsyGS5tdXNpY2dlbi5hcGkuam9icy52MS5Kb2IiIgoQRGVsZXRlSm9iUmVxdWVzdBIOCgZqb2JfaWQYASABKAkiEwoRRGVsZXRlSm9iUmVzcG9uc2UiswEKEFdhdGNoSm9ic1JlcXVlc3QSLwoGZmlsdGVyGAEgASgLMh8ubXVzaWNnZW4uYXBpLmpvYnMudjEuSm9iRmlsdGVyEg4KBmN1cnNvchgCIAEoCRIvCgxtaW5faW50ZXJ2YWwYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLQoJcmVhZF9tYXNrGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayL9AQoRV2F0Y2hKb2JzUmVzcG9uc2USDgoGY3Vyc29yGAEgASgJEjYKCHNuYXBzaG90GAIgASgLMiIubXVzaWNnZW4uYXBpLmpvYnMudjEuSm9ic1NuYXBzaG90SAASMQoGZXZlbnRzGAMgASgLMh8ubXVzaWNnZW4uYXBpLmpvYnMudjEuSm9iRXZlbnRzSAASMgoIYm9va21hcmsYBCABKAsyHi5tdXNpY2dlbi5hcGkuam9icy52MS5Cb29rbWFya0gAEjEKBXJlc2V0GAUgASgLMiAubXVzaWNnZW4uYXBpLmpvYnMudjEuV2F0Y2hSZXNldEgAQgYKBGJvZHkypQwKCkpvYlNlcnZpY2USdgoJQ3JlYXRlSm9iEiYubXVzaWNnZW4uYXBpLmpvYnMudjEuQ3JlYXRlSm9iUmVxdWVzdBonLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkNyZWF0ZUpvYlJlc3BvbnNlIhiC0+STAhI6ASpiA2pvYiIIL3YxL2pvYnMSjwEKD0JhdGNoQ3JlYXRlSm9icxIsLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkJhdGNoQ3JlYXRlSm9ic1JlcXVlc3QaLS5tdXNpY2dlbi5hcGkuam9icy52MS5CYXRjaENyZWF0ZUpvYnNSZXNwb25zZSIfgtPkkwIZOgEqIhQvdjEvam9iczpiYXRjaENyZWF0ZRJzCgZHZXRKb2ISIy5tdXNpY2dlbi5hcGkuam9icy52MS5HZXRKb2JSZXF1ZXN0GiQubXVzaWNnZW4uYXBpLmpvYnMudjEuR2V0Sm9iUmVzcG9uc2UiHoLT5JMCGGIDam9iEhEvdjEvam9icy97am9iX2lkfRJrCghMaXN0Sm9icxIlLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkxpc3RKb2JzUmVxdWVzdBomLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkxpc3RKb2JzUmVzcG9uc2UiEILT5JMCChIIL3YxL2pvYnMShgEKCUNhbmNlbEpvYhImLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkNhbmNlbEpvYlJlcXVlc3QaJy5tdXNpY2dlbi5hcGkuam9icy52MS5DYW5jZWxKb2JSZXNwb25zZSIogtPkkwIiOgEqYgNqb2IiGC92MS9qb2JzL3tqb2JfaWR9OmNhbmNlbBJ+CgdNb3ZlSm9iEiQubXVzaWNnZW4uYXBpLmpvYnMudjEuTW92ZUpvYlJlcXVlc3QaJS5tdXNpY2dlbi5hcGkuam9icy52MS5Nb3ZlSm9iUmVzcG9uc2UiJoLT5JMCIDoBKmIDam9iIhYvdjEvam9icy97am9iX2lkfTptb3ZlEokBCgtHZXRKb2JCYXRjaBIoLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkdldEpvYkJhdGNoUmVxdWVzdBopLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkdldEpvYkJhdGNoUmVzcG9uc2UiJYLT5JMCH2IFYmF0Y2gSFi92MS9iYXRjaGVzL3tiYXRjaF9pZH0SgAEKDkxpc3RKb2JCYXRjaGVzEisubXVzaWNnZW4uYXBpLmpvYnMudjEuTGlzdEpvYkJhdGNoZXNSZXF1ZXN0GiwubXVzaWNnZW4uYXBpLmpvYnMudjEuTGlzdEpvYkJhdGNoZXNSZXNwb25zZSITgtPkkwINEgsvdjEvYmF0Y2hlcxKcAQoOQ2FuY2VsSm9iQmF0Y2gSKy5tdXNpY2dlbi5hcGkuam9icy52MS5DYW5jZWxKb2JCYXRjaFJlcXVlc3QaLC5tdXNpY2dlbi5hcGkuam9icy52MS5DYW5jZWxKb2JCYXRjaFJlc3BvbnNlIi+C0+STAik6ASpiBWJhdGNoIh0vdjEvYmF0Y2hlcy97YmF0Y2hfaWR9OmNhbmNlbBKCAQoIUmV0cnlKb2ISJS5tdXNpY2dlbi5hcGkuam9icy52MS5SZXRyeUpvYlJlcXVlc3QaJi5tdXNpY2dlbi5hcGkuam9icy52MS5SZXRyeUpvYlJlc3BvbnNlIieC0+STAiE6ASpiA2pvYiIXL3YxL2pvYnMve2pvYl9pZH06cmV0cnkSdwoJRGVsZXRlSm9iEiYubXVzaWNnZW4uYXBpLmpvYnMudjEuRGVsZXRlSm9iUmVxdWVzdBonLm11c2ljZ2VuLmFwaS5qb2JzLnYxLkRlbGV0ZUpvYlJlc3BvbnNlIhmC0+STAhMqES92MS9qb2JzL3tqb2JfaWR9EnYKCVdhdGNoSm9icxImLm11c2ljZ2VuLmFwaS5qb2JzLnYxLldhdGNoSm9ic1JlcXVlc3QaJy5tdXNpY2dlbi5hcGkuam9icy52MS5XYXRjaEpvYnNSZXNwb25zZSIWgtPkkwIQEg4vdjEvam9iczp3YXRjaDABYgZwcm90bzM", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_musicgen_api_jobs_v1_batch, file_musicgen_api_jobs_v1_job, file_musicgen_api_jobs_v1_job_event]);
 
 /**
  * Asks for a job to be accepted.
@@ -41,6 +43,13 @@ export type CreateJobRequest = Message<"musicgen.api.jobs.v1.CreateJobRequest"> 
    * @generated from field: string request_id = 2;
    */
   requestId: string;
+
+  /**
+   * How urgent it is; unspecified means normal.
+   *
+   * @generated from field: musicgen.api.jobs.v1.Job.Priority priority = 3;
+   */
+  priority: Job_Priority;
 };
 
 /**
@@ -72,6 +81,292 @@ export const CreateJobResponseSchema: GenMessage<CreateJobResponse> = /*@__PURE_
   messageDesc(file_musicgen_api_jobs_v1_job_service, 1);
 
 /**
+ * Asks for jobs to be accepted together.
+ *
+ * @generated from message musicgen.api.jobs.v1.BatchCreateJobsRequest
+ */
+export type BatchCreateJobsRequest = Message<"musicgen.api.jobs.v1.BatchCreateJobsRequest"> & {
+  /**
+   * 1 to 500 jobs; they keep this order in their queues. Their request ids are empty: the
+   * batch has one.
+   *
+   * @generated from field: repeated musicgen.api.jobs.v1.CreateJobRequest requests = 1;
+   */
+  requests: CreateJobRequest[];
+
+  /**
+   * As in CreateJobRequest, for all of them.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message musicgen.api.jobs.v1.BatchCreateJobsRequest.
+ * Use `create(BatchCreateJobsRequestSchema)` to create a new message.
+ */
+export const BatchCreateJobsRequestSchema: GenMessage<BatchCreateJobsRequest> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 2);
+
+/**
+ * The accepted jobs.
+ *
+ * @generated from message musicgen.api.jobs.v1.BatchCreateJobsResponse
+ */
+export type BatchCreateJobsResponse = Message<"musicgen.api.jobs.v1.BatchCreateJobsResponse"> & {
+  /**
+   * The batch.
+   *
+   * @generated from field: musicgen.api.jobs.v1.JobBatch batch = 1;
+   */
+  batch?: JobBatch | undefined;
+
+  /**
+   * Their ids, in the order of the requests.
+   *
+   * @generated from field: repeated string job_ids = 2;
+   */
+  jobIds: string[];
+};
+
+/**
+ * Describes the message musicgen.api.jobs.v1.BatchCreateJobsResponse.
+ * Use `create(BatchCreateJobsResponseSchema)` to create a new message.
+ */
+export const BatchCreateJobsResponseSchema: GenMessage<BatchCreateJobsResponse> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 3);
+
+/**
+ * Asks for a job to be moved.
+ *
+ * @generated from message musicgen.api.jobs.v1.MoveJobRequest
+ */
+export type MoveJobRequest = Message<"musicgen.api.jobs.v1.MoveJobRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string job_id = 1;
+   */
+  jobId: string;
+
+  /**
+   * How urgent it is from now on; unspecified leaves that as it is.
+   *
+   * @generated from field: musicgen.api.jobs.v1.Job.Priority priority = 2;
+   */
+  priority: Job_Priority;
+
+  /**
+   * Where it goes among the jobs of its queue and priority. None is set: to the end if the
+   * priority changes, else it stays.
+   *
+   * @generated from oneof musicgen.api.jobs.v1.MoveJobRequest.place
+   */
+  place: {
+    /**
+     * Right before this job.
+     *
+     * @generated from field: string before_job_id = 3;
+     */
+    value: string;
+    case: "beforeJobId";
+  } | {
+    /**
+     * Right after this job.
+     *
+     * @generated from field: string after_job_id = 4;
+     */
+    value: string;
+    case: "afterJobId";
+  } | {
+    /**
+     * To the start.
+     *
+     * @generated from field: bool first = 5;
+     */
+    value: boolean;
+    case: "first";
+  } | {
+    /**
+     * To the end.
+     *
+     * @generated from field: bool last = 6;
+     */
+    value: boolean;
+    case: "last";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message musicgen.api.jobs.v1.MoveJobRequest.
+ * Use `create(MoveJobRequestSchema)` to create a new message.
+ */
+export const MoveJobRequestSchema: GenMessage<MoveJobRequest> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 4);
+
+/**
+ * The moved job.
+ *
+ * @generated from message musicgen.api.jobs.v1.MoveJobResponse
+ */
+export type MoveJobResponse = Message<"musicgen.api.jobs.v1.MoveJobResponse"> & {
+  /**
+   * With its new rank and priority.
+   *
+   * @generated from field: musicgen.api.jobs.v1.Job job = 1;
+   */
+  job?: Job | undefined;
+};
+
+/**
+ * Describes the message musicgen.api.jobs.v1.MoveJobResponse.
+ * Use `create(MoveJobResponseSchema)` to create a new message.
+ */
+export const MoveJobResponseSchema: GenMessage<MoveJobResponse> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 5);
+
+/**
+ * Asks for one batch.
+ *
+ * @generated from message musicgen.api.jobs.v1.GetJobBatchRequest
+ */
+export type GetJobBatchRequest = Message<"musicgen.api.jobs.v1.GetJobBatchRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string batch_id = 1;
+   */
+  batchId: string;
+};
+
+/**
+ * Describes the message musicgen.api.jobs.v1.GetJobBatchRequest.
+ * Use `create(GetJobBatchRequestSchema)` to create a new message.
+ */
+export const GetJobBatchRequestSchema: GenMessage<GetJobBatchRequest> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 6);
+
+/**
+ * One batch.
+ *
+ * @generated from message musicgen.api.jobs.v1.GetJobBatchResponse
+ */
+export type GetJobBatchResponse = Message<"musicgen.api.jobs.v1.GetJobBatchResponse"> & {
+  /**
+   * The batch; its jobs are listed by ListJobs with a filter.
+   *
+   * @generated from field: musicgen.api.jobs.v1.JobBatch batch = 1;
+   */
+  batch?: JobBatch | undefined;
+};
+
+/**
+ * Describes the message musicgen.api.jobs.v1.GetJobBatchResponse.
+ * Use `create(GetJobBatchResponseSchema)` to create a new message.
+ */
+export const GetJobBatchResponseSchema: GenMessage<GetJobBatchResponse> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 7);
+
+/**
+ * Asks for a page of batches.
+ *
+ * @generated from message musicgen.api.jobs.v1.ListJobBatchesRequest
+ */
+export type ListJobBatchesRequest = Message<"musicgen.api.jobs.v1.ListJobBatchesRequest"> & {
+  /**
+   * 1 to 200; 0 means 50; more is read as 200.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * From the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message musicgen.api.jobs.v1.ListJobBatchesRequest.
+ * Use `create(ListJobBatchesRequestSchema)` to create a new message.
+ */
+export const ListJobBatchesRequestSchema: GenMessage<ListJobBatchesRequest> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 8);
+
+/**
+ * A page of batches.
+ *
+ * @generated from message musicgen.api.jobs.v1.ListJobBatchesResponse
+ */
+export type ListJobBatchesResponse = Message<"musicgen.api.jobs.v1.ListJobBatchesResponse"> & {
+  /**
+   * Newest first.
+   *
+   * @generated from field: repeated musicgen.api.jobs.v1.JobBatch batches = 1;
+   */
+  batches: JobBatch[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message musicgen.api.jobs.v1.ListJobBatchesResponse.
+ * Use `create(ListJobBatchesResponseSchema)` to create a new message.
+ */
+export const ListJobBatchesResponseSchema: GenMessage<ListJobBatchesResponse> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 9);
+
+/**
+ * Asks for all jobs of a batch to stop.
+ *
+ * @generated from message musicgen.api.jobs.v1.CancelJobBatchRequest
+ */
+export type CancelJobBatchRequest = Message<"musicgen.api.jobs.v1.CancelJobBatchRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string batch_id = 1;
+   */
+  batchId: string;
+};
+
+/**
+ * Describes the message musicgen.api.jobs.v1.CancelJobBatchRequest.
+ * Use `create(CancelJobBatchRequestSchema)` to create a new message.
+ */
+export const CancelJobBatchRequestSchema: GenMessage<CancelJobBatchRequest> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 10);
+
+/**
+ * The batch after the request.
+ *
+ * @generated from message musicgen.api.jobs.v1.CancelJobBatchResponse
+ */
+export type CancelJobBatchResponse = Message<"musicgen.api.jobs.v1.CancelJobBatchResponse"> & {
+  /**
+   * Its counts tell which jobs are still stopping.
+   *
+   * @generated from field: musicgen.api.jobs.v1.JobBatch batch = 1;
+   */
+  batch?: JobBatch | undefined;
+};
+
+/**
+ * Describes the message musicgen.api.jobs.v1.CancelJobBatchResponse.
+ * Use `create(CancelJobBatchResponseSchema)` to create a new message.
+ */
+export const CancelJobBatchResponseSchema: GenMessage<CancelJobBatchResponse> = /*@__PURE__*/
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 11);
+
+/**
  * Asks for one job.
  *
  * @generated from message musicgen.api.jobs.v1.GetJobRequest
@@ -90,7 +385,7 @@ export type GetJobRequest = Message<"musicgen.api.jobs.v1.GetJobRequest"> & {
  * Use `create(GetJobRequestSchema)` to create a new message.
  */
 export const GetJobRequestSchema: GenMessage<GetJobRequest> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_jobs_v1_job_service, 2);
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 12);
 
 /**
  * One job.
@@ -111,7 +406,7 @@ export type GetJobResponse = Message<"musicgen.api.jobs.v1.GetJobResponse"> & {
  * Use `create(GetJobResponseSchema)` to create a new message.
  */
 export const GetJobResponseSchema: GenMessage<GetJobResponse> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_jobs_v1_job_service, 3);
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 13);
 
 /**
  * Asks for a page of jobs.
@@ -139,6 +434,13 @@ export type ListJobsRequest = Message<"musicgen.api.jobs.v1.ListJobsRequest"> & 
    * @generated from field: musicgen.api.jobs.v1.JobFilter filter = 3;
    */
   filter?: JobFilter | undefined;
+
+  /**
+   * Which fields of each job; absent means all.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 4;
+   */
+  readMask?: FieldMask | undefined;
 };
 
 /**
@@ -146,7 +448,7 @@ export type ListJobsRequest = Message<"musicgen.api.jobs.v1.ListJobsRequest"> & 
  * Use `create(ListJobsRequestSchema)` to create a new message.
  */
 export const ListJobsRequestSchema: GenMessage<ListJobsRequest> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_jobs_v1_job_service, 4);
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 14);
 
 /**
  * A page of jobs.
@@ -174,7 +476,7 @@ export type ListJobsResponse = Message<"musicgen.api.jobs.v1.ListJobsResponse"> 
  * Use `create(ListJobsResponseSchema)` to create a new message.
  */
 export const ListJobsResponseSchema: GenMessage<ListJobsResponse> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_jobs_v1_job_service, 5);
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 15);
 
 /**
  * Asks for a job to stop.
@@ -195,7 +497,7 @@ export type CancelJobRequest = Message<"musicgen.api.jobs.v1.CancelJobRequest"> 
  * Use `create(CancelJobRequestSchema)` to create a new message.
  */
 export const CancelJobRequestSchema: GenMessage<CancelJobRequest> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_jobs_v1_job_service, 6);
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 16);
 
 /**
  * The job after the request.
@@ -216,7 +518,7 @@ export type CancelJobResponse = Message<"musicgen.api.jobs.v1.CancelJobResponse"
  * Use `create(CancelJobResponseSchema)` to create a new message.
  */
 export const CancelJobResponseSchema: GenMessage<CancelJobResponse> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_jobs_v1_job_service, 7);
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 17);
 
 /**
  * Asks for a job to be done again.
@@ -244,7 +546,7 @@ export type RetryJobRequest = Message<"musicgen.api.jobs.v1.RetryJobRequest"> & 
  * Use `create(RetryJobRequestSchema)` to create a new message.
  */
 export const RetryJobRequestSchema: GenMessage<RetryJobRequest> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_jobs_v1_job_service, 8);
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 18);
 
 /**
  * The new job.
@@ -265,7 +567,7 @@ export type RetryJobResponse = Message<"musicgen.api.jobs.v1.RetryJobResponse"> 
  * Use `create(RetryJobResponseSchema)` to create a new message.
  */
 export const RetryJobResponseSchema: GenMessage<RetryJobResponse> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_jobs_v1_job_service, 9);
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 19);
 
 /**
  * Asks for a job's record to go.
@@ -286,7 +588,7 @@ export type DeleteJobRequest = Message<"musicgen.api.jobs.v1.DeleteJobRequest"> 
  * Use `create(DeleteJobRequestSchema)` to create a new message.
  */
 export const DeleteJobRequestSchema: GenMessage<DeleteJobRequest> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_jobs_v1_job_service, 10);
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 20);
 
 /**
  * The record is gone.
@@ -301,7 +603,7 @@ export type DeleteJobResponse = Message<"musicgen.api.jobs.v1.DeleteJobResponse"
  * Use `create(DeleteJobResponseSchema)` to create a new message.
  */
 export const DeleteJobResponseSchema: GenMessage<DeleteJobResponse> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_jobs_v1_job_service, 11);
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 21);
 
 /**
  * Asks to be told of changes.
@@ -310,7 +612,7 @@ export const DeleteJobResponseSchema: GenMessage<DeleteJobResponse> = /*@__PURE_
  */
 export type WatchJobsRequest = Message<"musicgen.api.jobs.v1.WatchJobsRequest"> & {
   /**
-   * Which jobs. Only job_ids may be set: a watch shows every state.
+   * Which jobs. states must be empty: a watch shows every state.
    *
    * @generated from field: musicgen.api.jobs.v1.JobFilter filter = 1;
    */
@@ -324,12 +626,20 @@ export type WatchJobsRequest = Message<"musicgen.api.jobs.v1.WatchJobsRequest"> 
   cursor: string;
 
   /**
-   * Coalesce progress to at most one event a job in this time; up to 10 s.
-   * Absent: every progress event, as it comes.
+   * Coalesce progress to at most one event a job in this time; up to 10 s. What passes
+   * comes in frames, at most one in 100 ms (or this time, if that is less) unless a state
+   * changes. Absent: every progress event, as it comes.
    *
    * @generated from field: google.protobuf.Duration min_interval = 3;
    */
   minInterval?: Duration | undefined;
+
+  /**
+   * Which fields of each job; absent means all. job_id, rev and state are always sent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 4;
+   */
+  readMask?: FieldMask | undefined;
 };
 
 /**
@@ -337,7 +647,7 @@ export type WatchJobsRequest = Message<"musicgen.api.jobs.v1.WatchJobsRequest"> 
  * Use `create(WatchJobsRequestSchema)` to create a new message.
  */
 export const WatchJobsRequestSchema: GenMessage<WatchJobsRequest> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_jobs_v1_job_service, 12);
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 22);
 
 /**
  * One frame of a watch.
@@ -398,7 +708,7 @@ export type WatchJobsResponse = Message<"musicgen.api.jobs.v1.WatchJobsResponse"
  * Use `create(WatchJobsResponseSchema)` to create a new message.
  */
 export const WatchJobsResponseSchema: GenMessage<WatchJobsResponse> = /*@__PURE__*/
-  messageDesc(file_musicgen_api_jobs_v1_job_service, 13);
+  messageDesc(file_musicgen_api_jobs_v1_job_service, 23);
 
 /**
  * Accepts long work, keeps it through any crash, and tells how it goes.
@@ -419,6 +729,17 @@ export const JobService: GenService<{
     methodKind: "unary";
     input: typeof CreateJobRequestSchema;
     output: typeof CreateJobResponseSchema;
+  },
+  /**
+   * Accepts jobs together: all of them, or none and an answer that names the faulty ones.
+   * Codes as CreateJob.
+   *
+   * @generated from rpc musicgen.api.jobs.v1.JobService.BatchCreateJobs
+   */
+  batchCreateJobs: {
+    methodKind: "unary";
+    input: typeof BatchCreateJobsRequestSchema;
+    output: typeof BatchCreateJobsResponseSchema;
   },
   /**
    * Gets one job. NOT_FOUND: JOB_NOT_FOUND.
@@ -452,6 +773,49 @@ export const JobService: GenService<{
     methodKind: "unary";
     input: typeof CancelJobRequestSchema;
     output: typeof CancelJobResponseSchema;
+  },
+  /**
+   * Moves a job that waits to another place in its queue, or makes it more or less urgent.
+   * NOT_FOUND: JOB_NOT_FOUND. FAILED_PRECONDITION: JOB_NOT_WAITING. INVALID_ARGUMENT: the
+   * other job waits in another queue or with another priority.
+   *
+   * @generated from rpc musicgen.api.jobs.v1.JobService.MoveJob
+   */
+  moveJob: {
+    methodKind: "unary";
+    input: typeof MoveJobRequestSchema;
+    output: typeof MoveJobResponseSchema;
+  },
+  /**
+   * Gets one batch. NOT_FOUND: BATCH_NOT_FOUND.
+   *
+   * @generated from rpc musicgen.api.jobs.v1.JobService.GetJobBatch
+   */
+  getJobBatch: {
+    methodKind: "unary";
+    input: typeof GetJobBatchRequestSchema;
+    output: typeof GetJobBatchResponseSchema;
+  },
+  /**
+   * Lists batches, newest first. INVALID_ARGUMENT: page_token is not one of this query.
+   *
+   * @generated from rpc musicgen.api.jobs.v1.JobService.ListJobBatches
+   */
+  listJobBatches: {
+    methodKind: "unary";
+    input: typeof ListJobBatchesRequestSchema;
+    output: typeof ListJobBatchesResponseSchema;
+  },
+  /**
+   * Cancels all jobs of a batch that have not ended. Idempotent.
+   * NOT_FOUND: BATCH_NOT_FOUND.
+   *
+   * @generated from rpc musicgen.api.jobs.v1.JobService.CancelJobBatch
+   */
+  cancelJobBatch: {
+    methodKind: "unary";
+    input: typeof CancelJobBatchRequestSchema;
+    output: typeof CancelJobBatchResponseSchema;
   },
   /**
    * Accepts a new job with the spec of one that FAILED or was CANCELLED.
