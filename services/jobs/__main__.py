@@ -6,19 +6,21 @@ import asyncio
 import os
 import sys
 
-from musicgen.api.jobs.v1 import job_service_pb2_grpc
+from musicgen.api.jobs.v1 import job_service_pb2_grpc, queue_service_pb2_grpc
 from musicgen.api.library.v1 import library_service_pb2_grpc
 from musicgen.api.system.v1 import system_service_pb2_grpc
 from musicgen.errors import EngineCrashed, StoreUnavailable
-from musicgen.rpc import log
+from musicgen.rpc import telemetry
 from musicgen.rpc.channel import connect
 from musicgen.rpc.server import RpcServer
 from musicgen.rpc.status import to_error_proto
 from musicgen.settings import SettingsError, load
+from services.jobs.acceptance import Acceptance
 from services.jobs.admission import Admission
 from services.jobs.hub import WatchHub
 from services.jobs.model_admission import ModelAdmission
 from services.jobs.publisher import Publisher
+from services.jobs.queue_servicer import QueueServicer
 from services.jobs.reconciler import Reconciler
 from services.jobs.servicer import JobServicer
 from services.jobs.settings import Settings
@@ -26,7 +28,11 @@ from services.jobs.store import JobStore
 from services.jobs.system_servicer import SystemServicer
 from services.jobs.watch import WatchLimits
 
-SERVICES = ["musicgen.api.jobs.v1.JobService", "musicgen.api.system.v1.SystemService"]
+SERVICES = [
+    "musicgen.api.jobs.v1.JobService",
+    "musicgen.api.jobs.v1.QueueService",
+    "musicgen.api.system.v1.SystemService",
+]
 
 
 async def serve(settings: Settings) -> None:
@@ -58,13 +64,17 @@ async def serve(settings: Settings) -> None:
     job_servicer = JobServicer(
         store,
         hub,
-        Admission(store, library, ModelAdmission(channels["inference"])),
+        Acceptance(
+            store,
+            Admission(store, library, ModelAdmission(channels["inference"])),
+            queue_limit=settings.queue_limit,
+            max_attempts=settings.max_attempts,
+        ),
         limits=WatchLimits(settings.watch_s, settings.bookmark_s),
         draining=server.draining,
-        queue_limit=settings.queue_limit,
-        max_attempts=settings.max_attempts,
     )
     job_service_pb2_grpc.add_JobServiceServicer_to_server(job_servicer, server.grpc)
+    queue_service_pb2_grpc.add_QueueServiceServicer_to_server(QueueServicer(store), server.grpc)
     system_service_pb2_grpc.add_SystemServiceServicer_to_server(
         SystemServicer(store, channels), server.grpc
     )
@@ -84,10 +94,12 @@ def main() -> int:
     """Read the settings and serve."""
     try:
         settings = load(Settings, os.environ)
+        telemetry.start(
+            "jobs", log_level=settings.log_level, metrics_address=settings.metrics_address
+        )
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
-    log.configure("jobs", settings.log_level)
     asyncio.run(serve(settings))
     return 0
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from google.protobuf import timestamp_pb2
+from google.protobuf import duration_pb2, timestamp_pb2
 
 from musicgen.api.audio.v1 import audio_pb2
 from musicgen.api.errors.v1 import error_pb2
-from musicgen.api.jobs.v1 import job_event_pb2, job_pb2
+from musicgen.api.jobs.v1 import batch_pb2, job_event_pb2, job_pb2, queue_pb2
 from musicgen.api.progress.v1 import progress_pb2
-from services.jobs.records import Change, JobRecord, State
+from musicgen.errors import InvalidField
+from services.jobs.records import (
+    BatchRecord,
+    Change,
+    JobRecord,
+    PastAttempt,
+    Priority,
+    QueueRecord,
+    State,
+)
 
 
 def job_to_proto(record: JobRecord) -> job_pb2.Job:
@@ -21,6 +30,11 @@ def job_to_proto(record: JobRecord) -> job_pb2.Job:
         attempt=record.attempt,
         max_attempts=record.max_attempts,
         retry_of=record.retry_of,
+        priority=priority_to_proto(record.priority),
+        queue=record.queue,
+        rank=record.rank,
+        batch_id=record.batch,
+        attempts=map(_attempt_to_proto, record.attempts),
     )
     job.MergeFromString(record.previews)  # as preview_to_bytes made them
     if record.progress:
@@ -69,6 +83,62 @@ def state_to_proto(state: State) -> job_pb2.Job.State.ValueType:
 def state_from_proto(value: job_pb2.Job.State.ValueType) -> State:
     """Convert a state. Raises KeyError for UNSPECIFIED, ValueError for an unknown number."""
     return State[job_pb2.Job.State.Name(value).removeprefix("STATE_")]
+
+
+def priority_to_proto(priority: Priority) -> job_pb2.Job.Priority.ValueType:
+    """Convert a priority."""
+    return job_pb2.Job.Priority.Value(f"PRIORITY_{priority.name}")
+
+
+def priority_from_proto(value: job_pb2.Job.Priority.ValueType, field: str) -> Priority:
+    """Convert a priority; unspecified is normal. Raises InvalidField that names `field`."""
+    if value not in job_pb2.Job.Priority.values():
+        rule = "must be one of the contract's"
+        raise InvalidField(f"{field} {rule}.", fields={field: rule})
+    return Priority(value) if value else Priority.NORMAL
+
+
+def batch_to_proto(record: BatchRecord) -> batch_pb2.JobBatch:
+    """Convert a batch."""
+    batch = batch_pb2.JobBatch(
+        batch_id=record.id,
+        size=record.size,
+        counts=batch_pb2.BatchCounts(
+            **{state.value.lower(): count for state, count in record.counts.items()}
+        ),
+        create_time=_timestamp(record.created_ms),
+    )
+    if record.ended_ms:
+        batch.end_time.CopyFrom(_timestamp(record.ended_ms))
+    return batch
+
+
+def queue_to_proto(record: QueueRecord, all_paused: bool) -> queue_pb2.Queue:
+    """Convert a queue; with all paused it is paused, too."""
+    queue = queue_pb2.Queue(
+        queue=record.name,
+        paused=record.paused or all_paused,
+        waiting=record.waiting,
+        delayed=record.delayed,
+        running=record.running,
+    )
+    if record.wait_s is not None:
+        wait = duration_pb2.Duration()
+        wait.FromMilliseconds(round(record.wait_s * 1000))
+        queue.oldest_wait.CopyFrom(wait)
+    return queue
+
+
+def _attempt_to_proto(attempt: PastAttempt) -> job_pb2.Attempt:
+    message = job_pb2.Attempt(
+        attempt=attempt.attempt,
+        worker=attempt.worker,
+        start_time=_timestamp(attempt.started_ms),
+        end_time=_timestamp(attempt.ended_ms),
+    )
+    if attempt.error:
+        message.error.CopyFrom(error_pb2.Error.FromString(attempt.error))
+    return message
 
 
 def _timestamp(at_ms: int) -> timestamp_pb2.Timestamp:

@@ -6,6 +6,8 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+_TRY = b"try:"
+
 
 class State(enum.Enum):
     """Where a job is in its life."""
@@ -23,12 +25,42 @@ class State(enum.Enum):
         return self in (State.SUCCEEDED, State.FAILED, State.CANCELLED)
 
 
+class Priority(enum.IntEnum):
+    """How urgent a job is."""
+
+    LOW = 1
+    NORMAL = 2
+    HIGH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PastAttempt:
+    """An attempt that ended without an outcome; `error` is empty if it was given back."""
+
+    fence: int
+    attempt: int
+    worker: str
+    started_ms: int
+    ended_ms: int
+    error: bytes
+
+    @classmethod
+    def parse(cls, fence: int, data: bytes) -> PastAttempt:
+        """Read what `remember_attempt` of lua/_lib.lua wrote."""
+        attempt, started_ms, ended_ms, size, rest = data.split(b" ", 4)
+        end = int(size)
+        worker, error = rest[:end].decode(), rest[end:]
+        return cls(fence, int(attempt), worker, int(started_ms), int(ended_ms), error)
+
+
 @dataclass(frozen=True, slots=True)
 class JobRecord:
     """One job. Times are milliseconds since the epoch by the store's clock, 0 if not yet.
 
     `spec`, `progress`, `previews`, `outcome`, `result` and `error` are opaque to the store.
-    `previews` holds those of the present attempt, one after the other.
+    `previews` holds those of the present attempt, one after the other. Of the jobs of a queue
+    that wait, the one with the highest priority and then the smallest `rank` starts first.
+    `trace` is the W3C traceparent of the request that made the job, or "".
     """
 
     id: str
@@ -50,6 +82,11 @@ class JobRecord:
     result: bytes
     error: bytes
     retry_of: str
+    priority: Priority
+    rank: int
+    batch: str
+    trace: str
+    attempts: tuple[PastAttempt, ...]
 
     @classmethod
     def parse(cls, id: str, fields: Mapping[bytes, bytes]) -> JobRecord:
@@ -58,6 +95,9 @@ class JobRecord:
         def number(name: bytes) -> int:
             return int(fields.get(name) or 0)
 
+        tries = {
+            int(name[len(_TRY) :]): data for name, data in fields.items() if name.startswith(_TRY)
+        }
         return cls(
             id=id,
             rev=number(b"rev"),
@@ -78,13 +118,71 @@ class JobRecord:
             result=fields.get(b"result", b""),
             error=fields.get(b"error", b""),
             retry_of=fields.get(b"retry_of", b"").decode(),
+            priority=Priority(number(b"priority") or Priority.NORMAL),
+            rank=number(b"rank"),
+            batch=fields.get(b"batch", b"").decode(),
+            trace=fields.get(b"trace", b"").decode(),
+            attempts=tuple(PastAttempt.parse(fence, tries[fence]) for fence in sorted(tries)),
         )
 
 
 @dataclass(frozen=True, slots=True)
+class BatchRecord:
+    """Jobs that were accepted together. `counts` has the states that any of them is in."""
+
+    id: str
+    size: int
+    created_ms: int
+    ended_ms: int
+    counts: Mapping[State, int]
+
+    @classmethod
+    def parse(cls, id: str, fields: Mapping[bytes, bytes]) -> BatchRecord:
+        """Read a batch from its hash."""
+        counts = {state: int(fields.get(state.value.encode(), 0)) for state in State}
+        return cls(
+            id=id,
+            size=int(fields[b"size"]),
+            created_ms=int(fields[b"created_ms"]),
+            ended_ms=int(fields.get(b"ended_ms", 0)),
+            counts={state: count for state, count in counts.items() if count},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRecord:
+    """How one queue is doing. `wait_s` is how long the job that starts next has waited since
+    it was accepted, None if none waits."""
+
+    name: str
+    paused: bool
+    waiting: int
+    delayed: int
+    running: int
+    wait_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """All queues, by name, and whether they are paused together."""
+
+    queues: tuple[QueueRecord, ...]
+    all_paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QueueChange:
+    """A queue was paused or resumed; "all" stands for every one."""
+
+    name: str
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
-    """One change of one job. Exactly one of `record` and `progress` is set, or neither
-    if the job was deleted. `position` is its place in the history of all jobs."""
+    """One change of one job, or of a queue. Of a job exactly one of `record` and `progress` is
+    set, or neither if it was deleted; of a queue only `queue` is, and `job_id` is "".
+    `position` is its place in the history of everything."""
 
     position: str
     job_id: str
@@ -92,11 +190,17 @@ class Change:
     at_ms: int
     record: JobRecord | None = None
     progress: bytes | None = None
+    batch: str = ""
+    queue: QueueChange | None = None
 
     @classmethod
     def parse(cls, position: bytes, fields: Mapping[bytes, bytes]) -> Change:
         """Read a change from its stream entry."""
-        kind, job_id = fields[b"kind"], fields[b"job"].decode()
+        kind = fields[b"kind"]
+        if kind == b"queue":
+            changed = QueueChange(fields[b"queue"].decode(), fields[b"paused"] == b"1")
+            return cls(position.decode(), "", 0, int(fields[b"at_ms"]), queue=changed)
+        job_id = fields[b"job"].decode()
         return cls(
             position=position.decode(),
             job_id=job_id,
@@ -104,17 +208,23 @@ class Change:
             at_ms=int(fields[b"at_ms"]),
             record=JobRecord.parse(job_id, fields) if kind == b"changed" else None,
             progress=fields[b"progress"] if kind == b"progressed" else None,
+            batch=fields.get(b"batch", b"").decode(),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A worker's right to one attempt. Only the claim with the newest fence counts."""
+    """A worker's right to one attempt. Only the claim with the newest fence counts.
+
+    `checkpoint` is what an earlier attempt left to go on from, b"" if nothing.
+    """
 
     job_id: str
     fence: int
     attempt: int
     spec: bytes
+    checkpoint: bytes = b""
+    trace: str = ""
 
 
 class Hold(enum.Enum):

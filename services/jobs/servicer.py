@@ -5,24 +5,38 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import grpc
 
 from musicgen.api.jobs.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
 from musicgen.errors import InvalidField, JobNotTerminal
-from services.jobs.admission import Admission, check_request_id, new_job_id
+from musicgen.rpc import tracing
+from services.jobs.acceptance import Acceptance
 from services.jobs.batches import batches
-from services.jobs.convert import job_to_proto, state_from_proto
+from services.jobs.convert import (
+    batch_to_proto,
+    job_to_proto,
+    priority_from_proto,
+    state_from_proto,
+)
 from services.jobs.hub import WatchHub
+from services.jobs.masks import ReadMask
 from services.jobs.records import JobRecord, State
-from services.jobs.store import PAGE, JobStore, filter_states
+from services.jobs.store import PAGE, JobStore, Place, filter_states
 from services.jobs.watch import Watch, WatchLimits
 
 DEFAULT_PAGE = 50
 MAX_FILTER_IDS = 100
 MAX_INTERVAL_S = 10.0
+_BATCHES = "batches"
+_PLACES: Mapping[str, Place] = {
+    "before_job_id": "before",
+    "after_job_id": "after",
+    "first": "first",
+    "last": "last",
+}
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -34,48 +48,38 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         self,
         store: JobStore,
         hub: WatchHub,
-        admission: Admission,
+        acceptance: Acceptance,
         *,
         limits: WatchLimits,
         draining: asyncio.Event,
-        queue_limit: int,
-        max_attempts: int,
     ) -> None:
         self._store = store
         self._hub = hub
-        self._admission = admission
+        self._acceptance = acceptance
         self._limits = limits
         self._draining = draining
-        self._queue_limit = queue_limit
-        self._max_attempts = max_attempts
 
     async def CreateJob(
         self, request: job_service_pb2.CreateJobRequest, context: Context
     ) -> job_service_pb2.CreateJobResponse:
         """Accept a job."""
-        record = await self._accept(request.spec, request.request_id)
+        record = await self._acceptance.one(
+            request.spec,
+            request.request_id,
+            priority_from_proto(request.priority, "priority"),
+            trace=tracing.current_traceparent(),
+        )
         return job_service_pb2.CreateJobResponse(job=job_to_proto(record))
 
-    async def _accept(
-        self, spec: job_pb2.JobSpec, request_id: str, retry_of: str = ""
-    ) -> JobRecord:
-        check_request_id(request_id)
-        # Of what was asked, before defaults (a drawn seed!) are filled in.
-        asked = spec.SerializeToString(deterministic=True) + retry_of.encode()
-        digest = hashlib.sha256(asked).hexdigest()
-        # Before admission: what was accepted stays so, whatever has changed since.
-        if request_id and (known := await self._store.accepted(request_id, digest)):
-            return known
-        queue = await self._admission.admit(spec)
-        return await self._store.create(
-            id=new_job_id(),
-            queue=queue,
-            spec=spec.SerializeToString(),
-            max_attempts=self._max_attempts,
-            queue_limit=self._queue_limit,
-            request_id=request_id,
-            digest=digest,
-            retry_of=retry_of,
+    async def BatchCreateJobs(
+        self, request: job_service_pb2.BatchCreateJobsRequest, context: Context
+    ) -> job_service_pb2.BatchCreateJobsResponse:
+        """Accept jobs together."""
+        record = await self._acceptance.batch(
+            request.requests, request.request_id, trace=tracing.current_traceparent()
+        )
+        return job_service_pb2.BatchCreateJobsResponse(
+            batch=batch_to_proto(record), job_ids=await self._store.batch_job_ids(record.id)
         )
 
     async def GetJob(
@@ -89,16 +93,17 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         self, request: job_service_pb2.ListJobsRequest, context: Context
     ) -> job_service_pb2.ListJobsResponse:
         """List jobs, newest first."""
-        if request.page_size < 0:
-            raise InvalidField(
-                "page_size must not be negative.", fields={"page_size": "must not be negative"}
-            )
-        size = min(request.page_size or DEFAULT_PAGE, PAGE)
-        states, ids = _read_filter(request.filter)
+        size = _page_size(request.page_size)
+        mask = ReadMask(request.read_mask)
+        states, ids, batch_ids = read_filter(request.filter)
         digest = hashlib.sha256(request.filter.SerializeToString(deterministic=True)).hexdigest()
-        before = _open_token(request.page_token, digest[:8])
+        token = _open_token(request.page_token, digest[:8])
+        before = int(token) if token else None
         found: list[JobRecord] = []
-        if ids:
+        if ids or batch_ids:
+            for batch_id in batch_ids:
+                ids += await self._store.batch_job_ids(batch_id)
+            ids = list(dict.fromkeys(ids))
             named = sorted(await self._store.get_many(ids), key=lambda record: -record.seq)
             found = [record for record in named if before is None or record.seq < before]
             found = filter_states(found, states)
@@ -107,10 +112,11 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
             while len(found) <= size and (page := await self._store.page(before)):
                 found += filter_states(page, states)
                 before = page[-1].seq
-        jobs = next(batches(map(job_to_proto, found), job_pb2.Job.ByteSize, size), [])
+        messages = (mask.apply(job_to_proto(record)) for record in found)
+        jobs = next(batches(messages, job_pb2.Job.ByteSize, size), [])
         response = job_service_pb2.ListJobsResponse(jobs=jobs)
         if len(found) > len(jobs):
-            response.next_page_token = _close_token(found[len(jobs) - 1].seq, digest[:8])
+            response.next_page_token = _close_token(str(found[len(jobs) - 1].seq), digest[:8])
         return response
 
     async def CancelJob(
@@ -119,6 +125,48 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         """Cancel a job."""
         record = await self._store.cancel(request.job_id)
         return job_service_pb2.CancelJobResponse(job=job_to_proto(record))
+
+    async def MoveJob(
+        self, request: job_service_pb2.MoveJobRequest, context: Context
+    ) -> job_service_pb2.MoveJobResponse:
+        """Move a job that waits."""
+        which = request.WhichOneof("place")
+        place, other = _PLACES[which] if which else None, ""
+        if which in ("first", "last") and not getattr(request, which):
+            raise InvalidField(f"{which} must be true.", fields={which: "must be true if given"})
+        if which in ("before_job_id", "after_job_id"):
+            other = getattr(request, which)
+        priority = None
+        if request.priority:
+            priority = priority_from_proto(request.priority, "priority")
+        record = await self._store.move(request.job_id, priority, place, other)
+        return job_service_pb2.MoveJobResponse(job=job_to_proto(record))
+
+    async def GetJobBatch(
+        self, request: job_service_pb2.GetJobBatchRequest, context: Context
+    ) -> job_service_pb2.GetJobBatchResponse:
+        """Get one batch."""
+        record = await self._store.batch(request.batch_id)
+        return job_service_pb2.GetJobBatchResponse(batch=batch_to_proto(record))
+
+    async def ListJobBatches(
+        self, request: job_service_pb2.ListJobBatchesRequest, context: Context
+    ) -> job_service_pb2.ListJobBatchesResponse:
+        """List batches, newest first."""
+        size = _page_size(request.page_size)
+        before = _open_token(request.page_token, _BATCHES)
+        found = await self._store.batch_page(before, size + 1)
+        response = job_service_pb2.ListJobBatchesResponse(batches=map(batch_to_proto, found[:size]))
+        if len(found) > size:
+            response.next_page_token = _close_token(found[size - 1].id, _BATCHES)
+        return response
+
+    async def CancelJobBatch(
+        self, request: job_service_pb2.CancelJobBatchRequest, context: Context
+    ) -> job_service_pb2.CancelJobBatchResponse:
+        """Cancel what is left of a batch."""
+        record = await self._store.cancel_batch(request.batch_id)
+        return job_service_pb2.CancelJobBatchResponse(batch=batch_to_proto(record))
 
     async def RetryJob(
         self, request: job_service_pb2.RetryJobRequest, context: Context
@@ -131,7 +179,13 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
                 metadata={"state": old.state.value},
             )
         spec = job_pb2.JobSpec.FromString(old.spec)
-        record = await self._accept(spec, request.request_id, retry_of=old.id)
+        record = await self._acceptance.one(
+            spec,
+            request.request_id,
+            old.priority,
+            retry_of=old.id,
+            trace=tracing.current_traceparent(),
+        )
         return job_service_pb2.RetryJobResponse(job=job_to_proto(record))
 
     async def DeleteJob(
@@ -150,7 +204,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
                 "A watch can't be limited to states.",
                 fields={"filter.states": "must be empty: a watch shows every state"},
             )
-        _, ids = _read_filter(request.filter)
+        _, ids, _ = read_filter(request.filter)
         interval_s = request.min_interval.ToNanoseconds() / 1e9
         if not 0 <= interval_s <= MAX_INTERVAL_S:
             rule = f"must be from 0 to {MAX_INTERVAL_S:.0f} s"
@@ -162,32 +216,42 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
             yield frame
 
 
-def _read_filter(filter: job_pb2.JobFilter) -> tuple[set[State], list[str]]:
-    if len(filter.job_ids) > MAX_FILTER_IDS:
-        rule = f"must name at most {MAX_FILTER_IDS} jobs"
-        raise InvalidField(f"filter.job_ids {rule}.", fields={"filter.job_ids": rule})
+def read_filter(filter: job_pb2.JobFilter) -> tuple[set[State], list[str], list[str]]:
+    """Return the states, the jobs and the batches that a filter names. Raises InvalidField."""
+    for field in ("job_ids", "batch_ids"):
+        if len(getattr(filter, field)) > MAX_FILTER_IDS:
+            rule = f"must name at most {MAX_FILTER_IDS}"
+            raise InvalidField(f"filter.{field} {rule}.", fields={f"filter.{field}": rule})
+    job_ids, batch_ids = (list(dict.fromkeys(ids)) for ids in (filter.job_ids, filter.batch_ids))
     try:
-        return {state_from_proto(state) for state in filter.states}, list(
-            dict.fromkeys(filter.job_ids)
-        )
+        return {state_from_proto(state) for state in filter.states}, job_ids, batch_ids
     except (KeyError, ValueError) as error:
         raise InvalidField(
             "filter.states holds an unknown state.", fields={"filter.states": "unknown state"}
         ) from error
 
 
-def _close_token(seq: int, digest: str) -> str:
-    return base64.urlsafe_b64encode(f"{seq}.{digest}".encode()).decode().rstrip("=")
+def _page_size(asked: int) -> int:
+    if asked < 0:
+        raise InvalidField(
+            "page_size must not be negative.", fields={"page_size": "must not be negative"}
+        )
+    return min(asked or DEFAULT_PAGE, PAGE)
 
 
-def _open_token(token: str, digest: str) -> int | None:
+def _close_token(last: str, digest: str) -> str:
+    return base64.urlsafe_b64encode(f"{last}.{digest}".encode()).decode().rstrip("=")
+
+
+def _open_token(token: str, digest: str) -> str:
+    """Return what the last page ended with, "" for the first one."""
     if not token:
-        return None
+        return ""
     try:
         text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
-        seq, made_for = text.split(".")
-        if made_for == digest:
-            return int(seq)
+        last, made_for = text.split(".")
+        if made_for == digest and last.isascii() and last.isalnum():
+            return last
     except ValueError:
         pass
     raise InvalidField(

@@ -46,6 +46,8 @@ class Attempt:
         self._news = asyncio.Event()
         self._latest = self._told = b""
         self._previews: asyncio.Queue[bytes] = asyncio.Queue()
+        self._checkpoint = b""
+        self._checkpointed = asyncio.Event()
 
     async def run(self, cancelled: asyncio.Event) -> job_outcome_pb2.JobOutcome:
         """Return what was made.
@@ -55,7 +57,12 @@ class Attempt:
         work = asyncio.create_task(self._stream())
         guards = [
             asyncio.create_task(guard)
-            for guard in (self._beat(), self._tell_previews(), _until(cancelled))
+            for guard in (
+                self._beat(),
+                self._tell_previews(),
+                self._keep_checkpoints(),
+                _until(cancelled),
+            )
         ]
         try:
             await asyncio.wait([work, *guards], return_when=asyncio.FIRST_COMPLETED)
@@ -85,6 +92,9 @@ class Attempt:
                         self._news.set()
                     if event.preview is not None:
                         self._previews.put_nowait(preview_to_bytes(event.preview))
+                    if event.checkpoint is not None:
+                        self._checkpoint = event.checkpoint.SerializeToString()
+                        self._checkpointed.set()
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from error
         raise Internal("The worker service ended without a result.")
@@ -114,6 +124,17 @@ class Attempt:
             if hold is not Hold.OK:
                 raise Stopped(hold)
             offset += len(preview)
+
+    async def _keep_checkpoints(self) -> None:
+        """Keep the newest; one that waited while the store was away may be skipped."""
+        while True:
+            await self._checkpointed.wait()
+            self._checkpointed.clear()
+            hold = await until_told(
+                lambda: self._store.keep_checkpoint(self._claim, self._checkpoint)
+            )
+            if hold is not Hold.OK:
+                raise Stopped(hold)
 
 
 async def until_told(tell: Callable[[], Awaitable[T]]) -> T:

@@ -24,10 +24,12 @@ PROBE_TIMEOUT_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Exactly one is set: work goes on, a stretch of it can be heard, or it is done."""
+    """Exactly one is set: work goes on, a stretch of it can be heard, another attempt can go
+    on from here, or it is done."""
 
     progress: progress_pb2.Progress | None = None
     preview: audio_pb2.Preview | None = None
+    checkpoint: audio_pb2.Artifact | None = None
     outcome: job_outcome_pb2.JobOutcome | None = None
 
 

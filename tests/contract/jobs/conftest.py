@@ -12,14 +12,16 @@ import grpc
 import pytest
 
 from musicgen.api.engine.v1 import engine_pb2
-from musicgen.api.jobs.v1 import job_service_pb2_grpc
+from musicgen.api.jobs.v1 import job_service_pb2_grpc, queue_service_pb2_grpc
 from musicgen.api.library.v1 import library_service_pb2_grpc
 from musicgen.api.system.v1 import system_service_pb2_grpc
 from musicgen.rpc.channel import connect
 from musicgen.rpc.server import RpcServer
+from services.jobs.acceptance import Acceptance
 from services.jobs.admission import Admission
 from services.jobs.hub import WatchHub
 from services.jobs.model_admission import ModelAdmission
+from services.jobs.queue_servicer import QueueServicer
 from services.jobs.servicer import JobServicer
 from services.jobs.store import JobStore
 from services.jobs.system_servicer import SystemServicer
@@ -68,16 +70,20 @@ async def running(
     servicer = JobServicer(
         store,
         hub,
-        Admission(
+        Acceptance(
             store,
-            library_service_pb2_grpc.LibraryServiceStub(nowhere),
-            ModelAdmission(asked),
+            Admission(
+                store,
+                library_service_pb2_grpc.LibraryServiceStub(nowhere),
+                ModelAdmission(asked),
+            ),
+            queue_limit=1000,
+            max_attempts=3,
         ),
         limits=limits,
         draining=server.draining,
-        queue_limit=1000,
-        max_attempts=3,
     )
+    queue_service_pb2_grpc.add_QueueServiceServicer_to_server(QueueServicer(store), server.grpc)
     job_service_pb2_grpc.add_JobServiceServicer_to_server(servicer, server.grpc)
     system_service_pb2_grpc.add_SystemServiceServicer_to_server(
         SystemServicer(store, {"library": nowhere}), server.grpc

@@ -16,9 +16,8 @@ from musicgen.errors import (
     StoreUnavailable,
     WatchCursorCompacted,
 )
-from services.jobs import store as store_module
 from services.jobs.records import Claim, Hold, JobRecord, State
-from services.jobs.store import JobStore
+from services.jobs.store import JobStore, claims, connection, housekeeping
 from tests.valkey import Valkey
 
 pytestmark = pytest.mark.contract
@@ -138,7 +137,7 @@ async def test_previews_are_kept_in_order_and_told_at_once(store: JobStore) -> N
 
 async def test_previews_have_a_limit(store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """What no longer fits is left out, and all that comes after it."""
-    monkeypatch.setattr(store_module, "MAX_PREVIEWS_BYTES", 10)
+    monkeypatch.setattr(claims, "MAX_PREVIEWS_BYTES", 10)
     await make(store)
     held = await claim(store)
     for offset, preview in ((0, b"x" * 8), (8, b"y" * 3), (11, b"z")):
@@ -306,7 +305,7 @@ async def test_the_history_has_a_greatest_length(
     store: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beyond a number of changes the oldest go, and a cursor among them is refused."""
-    monkeypatch.setattr(store_module, "HISTORY_MOST", 100)
+    monkeypatch.setattr(housekeeping, "HISTORY_MOST", 100)
     await make(store)
     first = (await store.changes("0-0"))[0].position
     held = await claim(store)
@@ -373,7 +372,7 @@ async def test_a_server_that_hangs_is_away(
     store: JobStore, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that takes connections but is silent is unavailable, not waited for."""
-    monkeypatch.setattr(store_module, "ANSWER_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(connection, "ANSWER_TIMEOUT_S", 0.2)
     await make(store)
     with valkey.frozen(), pytest.raises(StoreUnavailable):
         await store.get("a")

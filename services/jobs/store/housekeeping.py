@@ -1,0 +1,46 @@
+"""What keeps the store in order: time, and outcomes on their way to the library."""
+
+from __future__ import annotations
+
+from services.jobs.records import JobRecord
+from services.jobs.store.connection import PREFIX, Connection, guarded
+from services.jobs.store.jobs import PAGE
+
+HISTORY_MOST = 200_000
+"""Changes that are kept at the most (about 60 MB), however young they are."""
+HISTORY_MOST_BYTES = 256 << 20
+"""And of those no more than this takes: one change may hold lyrics and a plan."""
+
+
+class Housekeeping(Connection):
+    """For the background tasks of the jobs service."""
+
+    @guarded
+    async def reconcile(self, error: bytes, history_s: float, records_s: float) -> int:
+        """Put right what time made wrong; returns how many jobs were touched."""
+        return int(
+            await self._run(
+                "reconcile",
+                error,
+                int(history_s * 1000),
+                int(records_s * 1000),
+                HISTORY_MOST,
+                HISTORY_MOST_BYTES,
+            )
+        )
+
+    @guarded
+    async def outbox(self) -> list[JobRecord]:
+        """Return jobs whose outcome waits to be published, the oldest first."""
+        ids = await self._redis.zrange(f"{PREFIX}outbox", 0, PAGE)
+        return await self._records([id.decode() for id in ids])
+
+    @guarded
+    async def publish(self, id: str, *, result: bytes = b"", error: bytes = b"") -> None:
+        """End a job of the outbox: with `result`, or with `error` if that is given."""
+        await self._run("publish", id, result, error)
+
+    @guarded
+    async def ping(self) -> None:
+        """Raise StoreUnavailable unless the server takes writes."""
+        await self._redis.set(f"{PREFIX}ping", "1", px=60_000)
