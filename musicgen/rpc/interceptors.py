@@ -1,4 +1,4 @@
-"""The one server interceptor: errors to status, logs with the job id, metrics, drain."""
+"""The one server interceptor: errors to status, logs with the job id, metrics, traces, drain."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
 from musicgen.errors import Internal, MalformedMessage, StudioError
-from musicgen.rpc import log, metrics
+from musicgen.rpc import log, metrics, tracing
 from musicgen.rpc.status import to_status
 
 # What grpc.aio hands over; its stubs describe the synchronous API.
@@ -97,7 +97,10 @@ class StudioInterceptor(grpc.aio.ServerInterceptor):
 
     def _unary(self, method: str, inner: UnaryBehavior) -> UnaryBehavior:
         async def handle(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            with self._in_flight.track(context.time_remaining()), _observed(method, request) as end:
+            with (
+                self._in_flight.track(context.time_remaining()),
+                _observed(method, request, context) as end,
+            ):
                 try:
                     return await inner(_decoded(request), context)
                 except BaseException as error:
@@ -109,7 +112,10 @@ class StudioInterceptor(grpc.aio.ServerInterceptor):
         async def handle(
             request: Any, context: grpc.aio.ServicerContext[Any, Any]
         ) -> AsyncGenerator[Any, None]:
-            with self._in_flight.track(context.time_remaining()), _observed(method, request) as end:
+            with (
+                self._in_flight.track(context.time_remaining()),
+                _observed(method, request, context) as end,
+            ):
                 try:
                     # Closed at once, not when it is collected: handlers clean up there.
                     async with aclosing(inner(_decoded(request), context)) as responses:
@@ -137,7 +143,9 @@ class _Call:
 
 
 @contextmanager
-def _observed(method: str, request: Any) -> Iterator[_Call]:
+def _observed(
+    method: str, request: Any, context: grpc.aio.ServicerContext[Any, Any]
+) -> Iterator[_Call]:
     service, _, name = method.lstrip("/").partition("/")
     call = _Call()
     started = time.perf_counter()
@@ -145,10 +153,15 @@ def _observed(method: str, request: Any) -> Iterator[_Call]:
     if job_id := getattr(request, "job_id", ""):
         bound["job_id"] = job_id
     metrics.IN_FLIGHT.labels(service, name).inc()
-    with structlog.contextvars.bound_contextvars(**bound):
+    with (
+        structlog.contextvars.bound_contextvars(**bound),
+        tracing.server_span(method, context.invocation_metadata() or (), job_id) as span,
+    ):
         try:
             yield call
         finally:
+            if call.code not in ("OK", "CANCELLED"):
+                span.fail(call.code)
             seconds = time.perf_counter() - started
             metrics.IN_FLIGHT.labels(service, name).dec()
             metrics.HANDLED.labels(service, name, call.code).inc()

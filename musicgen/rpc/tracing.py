@@ -40,8 +40,8 @@ class Span:
     def tell(self, **facts: Value) -> None:
         """Add ids or counts, each as "musicgen.NAME"."""
 
-    def end_with(self, code: str) -> None:
-        """Say how it ended: "OK" or a status code."""
+    def fail(self, why: str) -> None:
+        """Say that it failed, and why in one of the words that there are for it."""
 
 
 def configure(service: str, environ: Mapping[str, str] = os.environ) -> str:
@@ -116,12 +116,10 @@ class _Recorded(Span):
         for name, value in facts.items():
             self._span.set_attribute(f"musicgen.{name}", value)
 
-    def end_with(self, code: str) -> None:
+    def fail(self, why: str) -> None:
         from opentelemetry.trace import StatusCode  # noqa: PLC0415  # only where traces are on
 
-        self._span.set_attribute("rpc.grpc.status_code", code)
-        if code not in ("OK", "CANCELLED"):
-            self._span.set_status(StatusCode.ERROR, code)
+        self._span.set_status(StatusCode.ERROR, why)
 
 
 class _Spans:

@@ -19,6 +19,7 @@ from services.jobs.acceptance import Acceptance
 from services.jobs.admission import Admission
 from services.jobs.hub import WatchHub
 from services.jobs.model_admission import ModelAdmission
+from services.jobs.monitor import Monitor
 from services.jobs.publisher import Publisher
 from services.jobs.queue_servicer import QueueServicer
 from services.jobs.reconciler import Reconciler
@@ -79,9 +80,8 @@ async def serve(settings: Settings) -> None:
         SystemServicer(store, channels), server.grpc
     )
     async with asyncio.TaskGroup() as tasks:
-        work = [
-            tasks.create_task(part.run()) for part in (hub, reconciler, Publisher(store, library))
-        ]
+        parts = (hub, reconciler, Publisher(store, library), Monitor(store, hub))
+        work = [tasks.create_task(part.run()) for part in parts]
         await server.run(settings.address)
         for task in work:
             task.cancel()

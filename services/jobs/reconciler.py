@@ -9,6 +9,7 @@ from musicgen.rpc import log
 from services.jobs.store import JobStore
 
 INTERVAL_S = 1.0
+TRIM_INTERVAL_S = 30.0
 
 
 class Reconciler:
@@ -24,14 +25,31 @@ class Reconciler:
         self._records_s = records_s
 
     async def run(self) -> None:
-        """Reconcile every INTERVAL_S until cancelled."""
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._reconcile())
+            tasks.create_task(self._trim())
+
+    async def _reconcile(self) -> None:
+        """Look when the next lease or delay ends, and every INTERVAL_S: there may be new ones."""
         while True:
+            wait_s = INTERVAL_S
             try:
-                touched = await self._store.reconcile(
-                    self._lost_worker, self._history_s, self._records_s
-                )
+                touched, due_s = await self._store.reconcile(self._lost_worker)
                 if touched:
                     log.get().info("reconciled", jobs=touched)
+                if due_s is not None:
+                    wait_s = min(wait_s, due_s)
             except StoreUnavailable as error:
                 log.get().warning("not reconciled", why=error.message)
-            await asyncio.sleep(INTERVAL_S)
+            await asyncio.sleep(wait_s)
+
+    async def _trim(self) -> None:
+        while True:
+            removed = 0
+            try:
+                if removed := await self._store.trim(self._history_s, self._records_s):
+                    log.get().info("trimmed", jobs=removed)
+            except StoreUnavailable as error:
+                log.get().warning("not trimmed", why=error.message)
+            await asyncio.sleep(0 if removed else TRIM_INTERVAL_S)  # there may be more

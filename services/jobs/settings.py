@@ -15,6 +15,9 @@ class Settings:
     inference_address: str = field(metadata={"help": "the inference service"})
     looper_address: str = field(metadata={"help": "the looper service"})
     log_level: str = field(default="INFO", metadata={"help": "DEBUG, INFO, WARNING or ERROR"})
+    metrics_address: str = field(
+        default="", metadata={"help": "where to serve metrics; nowhere if it is not set"}
+    )
     queue_limit: int = field(default=10_000, metadata={"help": "jobs that may wait in a queue"})
     max_attempts: int = field(default=3, metadata={"help": "attempts before a job is FAILED"})
     history_s: float = field(default=24 * 3600.0, metadata={"help": "how far a cursor reaches"})

@@ -26,6 +26,11 @@ class History(Connection):
         return str(newest[0][0].decode()) if newest else "0-0"
 
     @guarded
+    async def history_length(self) -> int:
+        """Return how many changes are kept."""
+        return int(await self._redis.xlen(f"{PREFIX}ev"))
+
+    @guarded
     async def check_position(self, position: str) -> None:
         """Raise WatchCursorCompacted if changes after `position` are not all kept, or if
         the position lies in a future that this store has not seen."""

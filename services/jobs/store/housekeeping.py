@@ -16,24 +16,29 @@ class Housekeeping(Connection):
     """For the background tasks of the jobs service."""
 
     @guarded
-    async def reconcile(self, error: bytes, history_s: float, records_s: float) -> int:
-        """Put right what time made wrong; returns how many jobs were touched."""
-        return int(
-            await self._run(
-                "reconcile",
-                error,
-                int(history_s * 1000),
-                int(records_s * 1000),
-                HISTORY_MOST,
-                HISTORY_MOST_BYTES,
-            )
-        )
+    async def reconcile(self, error: bytes) -> tuple[int, float | None]:
+        """Free jobs whose lease is over and line up those whose delay is. Returns how many,
+        and in how many seconds the next is due (None: none is)."""
+        touched, wait_ms = await self._run("reconcile", error)
+        return int(touched), None if wait_ms < 0 else wait_ms / 1000
+
+    @guarded
+    async def trim(self, history_s: float, records_s: float) -> int:
+        """Let go changes, records and batches that are older than that; returns how many jobs
+        went."""
+        limits = int(history_s * 1000), int(records_s * 1000), HISTORY_MOST, HISTORY_MOST_BYTES
+        return int(await self._run("trim", *limits))
 
     @guarded
     async def outbox(self) -> list[JobRecord]:
         """Return jobs whose outcome waits to be published, the oldest first."""
         ids = await self._redis.zrange(f"{PREFIX}outbox", 0, PAGE)
         return await self._records([id.decode() for id in ids])
+
+    @guarded
+    async def outbox_length(self) -> int:
+        """Return how many outcomes wait to be published."""
+        return int(await self._redis.zcard(f"{PREFIX}outbox"))
 
     @guarded
     async def publish(self, id: str, *, result: bytes = b"", error: bytes = b"") -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable
 
 import grpc
 import pytest
+from google.protobuf import field_mask_pb2
 
 from musicgen.api.jobs.v1 import (
     job_pb2,
@@ -151,7 +152,7 @@ async def test_a_job_that_waits_for_its_delay_keeps_the_place_it_is_given(store:
     await store.move("c", None, "before", "a")
     assert await line(store) == "bc"
     await asyncio.sleep(0.06)
-    await store.reconcile(b"", DAY_S, DAY_S)
+    await store.reconcile(b"")
     assert await line(store) == "a"
 
 
@@ -221,7 +222,7 @@ async def test_attempts_are_remembered(store: JobStore) -> None:
             await store.give_back(claim)
         elif error == b"lost":
             await asyncio.sleep(0.01)
-            await store.reconcile(error, DAY_S, DAY_S)
+            await store.reconcile(error)
         else:
             await store.fail(claim, error, retryable=True, delay_s=0)
     last = await store.claim("w4", ["q"], 30)
@@ -319,7 +320,7 @@ async def test_a_batch_counts_its_jobs_through_their_lives(store: JobStore) -> N
     await store.delete("a")
     assert (await store.batch("x")).counts == ended.counts
     await asyncio.sleep(0.01)
-    await store.reconcile(b"", DAY_S, 0.001)
+    await store.trim(DAY_S, 0.001)
     with pytest.raises(BatchNotFound):
         await store.batch("x")
     assert await store.batch_page() == []
@@ -345,7 +346,7 @@ async def test_the_history_has_a_greatest_size(
         spec = bytes([number]) * (64 << 10)
         await store.create(id=f"j{number}", queue="q", spec=spec, max_attempts=3, queue_limit=99)
     for _ in range(20):
-        await store.reconcile(b"", DAY_S, DAY_S)
+        await store.trim(DAY_S, DAY_S)
     left = await store.changes("0-0")
     assert 1 <= len(left) <= 20
     assert left[-1].job_id == "j59"
@@ -373,7 +374,8 @@ async def test_a_batch_over_the_channel(jobs: Jobs) -> None:
     await jobs.stub.CreateJob(job_service_pb2.CreateJobRequest(spec=GENERATE))
     listed = await jobs.stub.ListJobs(
         job_service_pb2.ListJobsRequest(
-            filter=job_pb2.JobFilter(batch_ids=[batch_id]), read_mask={"paths": ["job_id", "rank"]}
+            filter=job_pb2.JobFilter(batch_ids=[batch_id]),
+            read_mask=field_mask_pb2.FieldMask(paths=["job_id", "rank"]),
         )
     )
     assert [job.job_id for job in listed.jobs] == made.job_ids[::-1]

@@ -217,7 +217,7 @@ async def test_crash_is_tried_again_until_attempts_are_spent(store: JobStore) ->
 
     async def reconcile() -> None:
         while True:
-            await store.reconcile(b"", 1000, 1000)
+            await store.reconcile(b"")
             await asyncio.sleep(0.05)
 
     async with slot(store, failing(lambda: EngineCrashed("It died."))):

@@ -108,7 +108,7 @@ async def test_expired_lease_gives_the_job_to_another(store: JobStore) -> None:
     await make(store)
     old = await claim(store, lease_s=0.01)
     await asyncio.sleep(0.03)
-    assert await store.reconcile(b"lost", DAY_S, DAY_S) == 1
+    assert (await store.reconcile(b"lost"))[0] == 1
     assert (await store.get("a")).error == b"lost"
     new = await claim(store)
     assert (new.fence, new.attempt) == (2, 2)
@@ -152,7 +152,7 @@ async def test_previews_belong_to_one_attempt(store: JobStore) -> None:
     lost = await claim(store, lease_s=0.01)
     await store.add_preview(lost, 0, b"1")
     await asyncio.sleep(0.03)
-    await store.reconcile(b"lost", DAY_S, DAY_S)
+    await store.reconcile(b"lost")
     assert (await store.get("a")).previews == b""
     failed = await claim(store)
     assert await store.add_preview(lost, 0, b"1") is Hold.LOST
@@ -199,10 +199,10 @@ async def test_retry_waits_then_runs_until_attempts_are_spent(store: JobStore) -
     await store.fail(await claim(store), b"e1", retryable=True, delay_s=0.05)
     waiting = await store.get("a")
     assert (waiting.state, waiting.error, waiting.not_before_ms > 0) == (State.QUEUED, b"e1", True)
-    await store.reconcile(b"", DAY_S, DAY_S)
+    await store.reconcile(b"")
     assert await store.claim("w", ["q"], 30) is None
     await asyncio.sleep(0.06)
-    await store.reconcile(b"", DAY_S, DAY_S)
+    await store.reconcile(b"")
     await store.fail(await claim(store), b"e2", retryable=True, delay_s=0.05)
     ended = await store.get("a")
     assert (ended.state, ended.error, ended.attempt) == (State.FAILED, b"e2", 2)
@@ -260,7 +260,7 @@ async def test_cancel_of_a_dead_workers_job_ends_it(store: JobStore) -> None:
     await claim(store, lease_s=0.01)
     await store.cancel("a")
     await asyncio.sleep(0.03)
-    await store.reconcile(b"lost", DAY_S, DAY_S)
+    await store.reconcile(b"lost")
     assert (await store.get("a")).state is State.CANCELLED
 
 
@@ -293,7 +293,7 @@ async def test_old_records_and_history_go(store: JobStore) -> None:
     first = (await store.changes("0-0"))[0].position
     await store.check_position(first)
     await asyncio.sleep(0.02)
-    await store.reconcile(b"", history_s=0.0, records_s=0.0)
+    await store.trim(history_s=0.0, records_s=0.0)
     assert await store.page() == []
     with pytest.raises(WatchCursorCompacted):
         await store.check_position(first)
@@ -311,7 +311,7 @@ async def test_the_history_has_a_greatest_length(
     held = await claim(store)
     for number in range(500):
         await store.beat(held, 30, b"%d" % number)
-    await store.reconcile(b"", DAY_S, DAY_S)
+    await store.trim(DAY_S, DAY_S)
     kept = await store.changes("0-0")
     assert 100 <= len(kept) < 400
     with pytest.raises(WatchCursorCompacted):
@@ -386,7 +386,7 @@ async def test_an_idle_history_keeps_its_end(store: JobStore) -> None:
     newest = await store.tail()
     await asyncio.sleep(0.01)
     for _ in range(2):
-        await store.reconcile(b"", history_s=0.0, records_s=DAY_S)
+        await store.trim(history_s=0.0, records_s=DAY_S)
         assert await store.tail() == newest
         await store.check_position(newest)
 

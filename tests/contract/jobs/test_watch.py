@@ -174,7 +174,7 @@ async def test_compacted_cursor_is_refused(jobs: Jobs) -> None:
     await created(jobs)
     await created(jobs)
     await asyncio.sleep(0.01)
-    await jobs.store.reconcile(b"", history_s=0, records_s=1000)
+    await jobs.store.trim(history_s=0, records_s=1000)
     error = await Watcher(jobs, cursor=cursor).ended()
     assert error is not None
     assert error.reason == "WATCH_CURSOR_COMPACTED"
