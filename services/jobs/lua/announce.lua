@@ -13,6 +13,8 @@ if ARGV[4] == '1' then
     if #ARGV > 4 then redis.call('HSET', key, unpack(ARGV, 5)) end
   end
 end
-redis.call('PEXPIRE', key, ARGV[3])
+if redis.call('PTTL', key) < tonumber(ARGV[3]) / 2 then
+  redis.call('PEXPIRE', key, ARGV[3])
+end
 redis.call('ZREMRANGEBYSCORE', P .. 'workers', '-inf', NOW - tonumber(ARGV[3]))
 return 'OK'

@@ -10,7 +10,7 @@ import sys
 import grpc
 
 from musicgen.errors import EngineCrashed, StoreUnavailable
-from musicgen.rpc import log
+from musicgen.rpc import log, telemetry
 from musicgen.rpc.channel import connect
 from musicgen.rpc.status import to_error_proto
 from musicgen.settings import SettingsError, load
@@ -25,7 +25,7 @@ from services.jobs.runner.settings import Settings
 from services.jobs.runner.worker import Slot
 from services.jobs.store import JobStore
 
-ANNOUNCE_S = 3.0
+ANNOUNCE_S = 5.0
 RETRY_S = 0.25
 
 
@@ -104,10 +104,12 @@ def main() -> int:
     """Read the settings and work."""
     try:
         settings = load(Settings, os.environ)
+        telemetry.start(
+            "runner", log_level=settings.log_level, metrics_address=settings.metrics_address
+        )
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
-    log.configure("runner", settings.log_level)
     asyncio.run(run(settings))
     return 0
 

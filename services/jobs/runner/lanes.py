@@ -73,6 +73,7 @@ class GenerateLane(Lane):
         super().__init__(inference)
         self._inference = inference_service_pb2_grpc.InferenceServiceStub(inference)
         self._library = library_service_pb2_grpc.LibraryServiceStub(library)
+        self._named: list[str] | None = None
 
     async def engines(self) -> Mapping[str, bytes]:
         """Return the engines that can be tried here.
@@ -84,15 +85,18 @@ class GenerateLane(Lane):
         answer = await self._inference.ListEngines(
             inference_service_pb2.ListEnginesRequest(), timeout=PROBE_TIMEOUT_S
         )
-        return {
+        found = {
             engine.manifest.name: engine.manifest.SerializeToString()
             for engine in answer.engines
             if engine.manifest.sample_rate_hz
         }
+        self._named = list(found)
+        return found
 
     async def queues(self) -> list[str]:
-        """Return a queue for each engine."""
-        return [f"generate.{name}" for name in await self.engines()]
+        """Return a queue for each engine that was there when they were last announced."""
+        named = list(await self.engines()) if self._named is None else self._named
+        return [f"generate.{name}" for name in named]
 
     async def work(self, claim: Claim, spec: job_pb2.JobSpec) -> AsyncGenerator[Event, None]:
         """Generate a track, from what the audio in the spec stands for now."""

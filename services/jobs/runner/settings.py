@@ -27,6 +27,9 @@ class Settings:
     setup_slots: int = field(default=1, metadata={"help": "setup_engine jobs at a time"})
     lease_s: float = field(default=15.0, metadata={"help": "silence after which a job is freed"})
     log_level: str = field(default="INFO", metadata={"help": "DEBUG, INFO, WARNING or ERROR"})
+    metrics_address: str = field(
+        default="", metadata={"help": "where to serve metrics; nowhere if it is not set"}
+    )
 
     def __post_init__(self) -> None:
         """Refuse what can't work."""

@@ -9,9 +9,10 @@ import random
 import grpc
 
 from musicgen.errors import Cancelled, Internal, StoreUnavailable, StudioError
-from musicgen.rpc import log
+from musicgen.rpc import log, tracing
 from musicgen.rpc.status import to_error_proto
 from services.jobs.records import Claim, Hold
+from services.jobs.runner import metrics
 from services.jobs.runner.attempt import RETRY_S, Attempt, Stopped, until_told
 from services.jobs.runner.cancels import Cancels
 from services.jobs.runner.lanes import Lane
@@ -20,6 +21,7 @@ from services.jobs.store import JobStore
 IDLE_WAIT_S = 2.0
 # Soon at first: most crashes are over when the launcher has restarted what died.
 BACKOFF_S, BACKOFF_GROWTH, BACKOFF_LIMIT_S = 0.5, 4, 30.0
+_OUTCOMES = {Hold.OK: "committed", Hold.CANCEL: "cancelled", Hold.LOST: "lost"}
 
 
 class Slot:
@@ -38,12 +40,16 @@ class Slot:
         """Work until cancelled; a job in hand is then given back unharmed."""
         while True:
             try:
-                if not await self._lane.serving():
-                    await asyncio.sleep(RETRY_S)
-                    continue
                 queues = await self._lane.queues()
                 if not queues:
                     await asyncio.sleep(IDLE_WAIT_S)
+                    continue
+                if not await self._store.waiting(queues):
+                    # While there is nothing to do no service is asked how it is.
+                    await self._store.wait_for_work(queues, IDLE_WAIT_S)
+                    continue
+                if not await self._lane.serving():
+                    await asyncio.sleep(RETRY_S)
                     continue
                 claim = await self._store.claim(self._owner, queues, self._lease_s)
                 if claim is None:
@@ -56,6 +62,23 @@ class Slot:
 
     async def _work(self, claim: Claim) -> None:
         log.get().info("claimed", job_id=claim.job_id, fence=claim.fence, attempt=claim.attempt)
+        lane = self._lane.name
+        with (
+            metrics.attempt(lane) as ended,
+            tracing.continued(
+                f"{lane} attempt",
+                claim.trace,
+                job_id=claim.job_id,
+                lane=lane,
+                attempt=claim.attempt,
+                fence=claim.fence,
+            ) as span,
+        ):
+            ended.outcome = await self._attempt(claim)
+            span.tell(outcome=ended.outcome)
+
+    async def _attempt(self, claim: Claim) -> str:
+        """Return how it ended, as metrics name it."""
         try:
             with self._cancels.watch(claim.job_id) as cancelled:
                 attempt = Attempt(self._store, self._lane, claim, self._lease_s)
@@ -68,6 +91,7 @@ class Slot:
             log.get().info("stopped", job_id=claim.job_id, why=stop.hold.value)
             if stop.hold is Hold.CANCEL:
                 await self._fail(claim, Cancelled("The job was cancelled."))
+            return _OUTCOMES[stop.hold]
         except StudioError as error:
             log.get().warning("attempt failed", job_id=claim.job_id, reason=error.reason)
             await self._fail(claim, error)
@@ -80,6 +104,8 @@ class Slot:
             # Work that is done is not thrown away.
             hold = await until_told(lambda: self._store.commit(claim, data))
             log.get().info("committed", job_id=claim.job_id, hold=hold.value)
+            return _OUTCOMES[hold]
+        return "failed"
 
     async def _fail(self, claim: Claim, error: StudioError) -> None:
         data = to_error_proto(error).SerializeToString()

@@ -27,6 +27,14 @@ class Claims(Connection):
         return Claim(id.decode(), int(fence), int(attempt), spec, checkpoint, trace.decode())
 
     @guarded
+    async def waiting(self, queues: Sequence[str]) -> bool:
+        """Return whether one of these queues has a job that could start."""
+        pipe = self._redis.pipeline(transaction=False)
+        for queue in queues:
+            pipe.zcard(f"{PREFIX}q:{queue}")
+        return any(await pipe.execute())
+
+    @guarded
     async def wait_for_work(self, queues: Sequence[str], timeout_s: float) -> None:
         """Return when one of these queues ("outbox" is one too) may have got a job, or after
         `timeout_s`."""
