@@ -163,6 +163,13 @@ test-python: $(VENV)/dev.stamp $(NEURAL)/.stamp frontend/dist/index.html ## Unit
 test-neural: $(NEURAL)/.stamp ## Tests of neural engines, with torch
 	$(NEURAL)/bin/python -m pytest tests/neural
 
+SEED ?= 1
+JOBS ?= 300
+FAULTS ?= 40
+.PHONY: chaos
+chaos: setup ## Break a whole studio at random while it works: make chaos SEED=1 JOBS=3000 FAULTS=200
+	python -m tests.chaos --seed $(SEED) --jobs $(JOBS) --faults $(FAULTS)
+
 ## ---- housekeeping -----------------------------------------------------------------
 
 .PHONY: lock hooks clean
@@ -208,6 +215,10 @@ bench-diffrhythm: $(NEURAL)/.stamp ## DiffRhythm at its true size, with weights 
 .PHONY: bench-first-sound
 bench-first-sound: setup ## Request → first preview that can be heard, through Envoy, for every family
 	musicgen up --quiet --port 0 --data "$$(mktemp -d)" --exec python -m bench.first_sound
+
+.PHONY: bench-jobs
+bench-jobs: setup ## Jobs under load: accepting, starting, 1,000 watchers by gRPC and through Envoy, beside a 1 s poll
+	python -m bench.jobs
 
 .PHONY: bench-latency
 bench-latency: setup browser ## Click → progress and event → screen in a browser, beside a 1 s poll

@@ -8,6 +8,7 @@ import re
 from importlib import resources
 from typing import Any
 
+from gateway import monitoring
 from gateway.descriptors import descriptor_set, services
 from gateway.local_replies import local_reply_config
 from gateway.routes import (
@@ -56,12 +57,16 @@ def build(settings: Settings) -> Config:
             ]
         },
         "static_resources": {
-            "listeners": [_listener(settings)],
+            "listeners": [_listener(settings), *monitoring.listeners(settings)],
             "clusters": [
                 _cluster(JOBS, settings.jobs_address, grpc=True),
                 _cluster(LIBRARY, settings.library_address, grpc=True),
                 _cluster(INFERENCE, settings.inference_address, grpc=True),
                 _cluster(LIBRARY_HTTP, settings.library_http_address, grpc=False),
+                *(
+                    _cluster(name, address, grpc=name == monitoring.OTLP)
+                    for name, address in monitoring.addresses(settings).items()
+                ),
             ],
         },
     }
@@ -92,6 +97,7 @@ def _http(settings: Settings) -> Config:
         "request_headers_timeout": "10s",
         "stream_idle_timeout": STREAM_IDLE_TIMEOUT,
         "common_http_protocol_options": {"idle_timeout": "3600s"},
+        **monitoring.tracing(settings),
         "access_log": [_failures_log()],
         "local_reply_config": local_reply_config(),
         "route_config": {
@@ -243,7 +249,9 @@ def _cluster(name: str, address: str, *, grpc: bool) -> Config:
     else:
         host, _, port = address.rpartition(":")
         endpoint = {"socket_address": {"address": host.strip("[]"), "port_value": int(port)}}
-    protocol: Config = {"http2_protocol_options": {}} if grpc else {"http_protocol_options": {}}
+    # A service that is frozen or cut off is noticed; servers allow a ping every 10 s.
+    pings = {"connection_keepalive": {"interval": "15s", "timeout": "10s"}}
+    protocol: Config = {"http2_protocol_options": pings} if grpc else {"http_protocol_options": {}}
     many = {
         "max_connections": MAX_CONNECTIONS,
         "max_pending_requests": MAX_CONNECTIONS,

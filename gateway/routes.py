@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway import monitoring
 from gateway.descriptors import Method, exposed_methods
 from gateway.settings import Settings
 
@@ -67,10 +68,12 @@ def virtual_hosts(settings: Settings) -> list[Config]:
             "routes": [
                 *_bad_header_routes(),
                 *_http_routes(),
+                *monitoring.routes(settings, _RAW),
                 *_grpc_routes(),
                 *_rest_routes(),
                 *_frontend_routes(),
             ],
+            "virtual_clusters": monitoring.virtual_clusters(),
             "typed_per_filter_config": cors,
             "request_headers_to_remove": _UNUSED_GRPC_HEADERS,
             "response_headers_to_add": [
@@ -140,7 +143,7 @@ def _http_routes() -> list[Config]:
             "route": transfer,
         },
     ]
-    return [{**route, "typed_per_filter_config": _RAW} for route in routes]
+    return [{**route, "typed_per_filter_config": _RAW, **monitoring.NOT_TRACED} for route in routes]
 
 
 def _grpc_routes() -> list[Config]:
@@ -164,7 +167,10 @@ def _method_route(method: Method) -> Config:
     route: Config = {
         "match": {"path": method.path},
         "route": _stream(cluster) if method.streams else _unary(cluster),
+        "decorator": {"operation": method.path.lstrip("/"), "propagate": False},
     }
+    if method.path.endswith("/GetHealth"):
+        route |= monitoring.NOT_TRACED
     if method.response_body:
         route["metadata"] = {"filter_metadata": {"rest": {"response_body": method.response_body}}}
     return route
@@ -187,7 +193,10 @@ def _rest_routes() -> list[Config]:
     """REST paths are known to the transcoder, which puts the gRPC path in their place
     and has the route chosen anew; those that it doesn't know it refuses itself. (The
     CORS filter does nothing on a route that leads nowhere, so this one leads somewhere.)"""
-    return [{"match": {"prefix": "/v1/"}, "route": _unary(JOBS)}]
+    return [
+        {"match": {"path": "/v1/health"}, "route": _unary(JOBS), **monitoring.NOT_TRACED},
+        {"match": {"prefix": "/v1/"}, "route": _unary(JOBS)},
+    ]
 
 
 def _frontend_routes() -> list[Config]:
@@ -199,6 +208,7 @@ def _frontend_routes() -> list[Config]:
             "route": {"cluster": LIBRARY_HTTP, "timeout": "30s", "retry_policy": _RETRY_UNSEEN},
             # A page can send no key before it is loaded.
             "typed_per_filter_config": {**_RAW, "api_key": _DISABLED},
+            **monitoring.NOT_TRACED,
         },
     ]
 
@@ -210,7 +220,7 @@ def _cors_policy(settings: Settings) -> Config:
         "allow_methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
         "allow_headers": (
             "authorization, content-range, content-type, grpc-timeout, if-match, if-range, "
-            "range, upload-offset, x-api-key, x-grpc-web, x-user-agent"
+            "range, traceparent, upload-offset, x-api-key, x-grpc-web, x-user-agent"
         ),
         "expose_headers": (
             "grpc-status, grpc-message, grpc-status-details-bin, accept-ranges, "

@@ -10,6 +10,7 @@ _ADDRESS = re.compile(r"unix:/.+|[^/:\s]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
 _ORIGIN = re.compile(r"https?://[^/*\s]+")
 _HOST = re.compile(r"[A-Za-z0-9.-]+")
 _API_KEY = re.compile(r"[A-Za-z0-9._~-]{16,256}")
+_PART = re.compile(r"[a-z0-9-]{1,40}")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -38,6 +39,16 @@ class Settings:
     )
     requests_per_s: int = field(
         default=1_000, metadata={"help": "sustained limit of all requests together, 1 or more"}
+    )
+    metrics_targets: str = field(
+        default="",
+        metadata={"help": "who serves /metrics/PART, comma-separated: PART=ADDRESS"},
+    )
+    metrics_address: str = field(
+        default="", metadata={"help": "host:port of Envoy's own /metrics, without any guard"}
+    )
+    otlp_address: str = field(
+        default="", metadata={"help": "where to send traces, as gRPC OTLP; absent: nowhere"}
     )
     threads: int = field(default=2, metadata={"help": "Envoy's worker threads, 1 or more"})
 
@@ -68,10 +79,37 @@ class Settings:
         ]
         if self.api_key is not None and not _API_KEY.fullmatch(self.api_key):
             faults.append("api_key: 16 to 256 characters of A-Z a-z 0-9 . _ ~ -")
+        faults += self._monitoring_faults()
         if self.requests_per_s < 1 or self.threads < 1:
             faults.append("requests_per_s and threads: 1 or more")
         if faults:
             raise ValueError("\n".join(faults))
+
+    def _monitoring_faults(self) -> list[str]:
+        faults = [
+            f"{name}: {value!r} is no address; give {wanted}"
+            for name, value, wanted in (
+                ("metrics_address", self.metrics_address, "host:port"),
+                ("otlp_address", self.otlp_address, "host:port or unix:/path.sock"),
+            )
+            if value and not _ADDRESS.fullmatch(value)
+        ]
+        if self.metrics_address.startswith("unix:"):
+            faults.append("metrics_address: the gateway listens on host:port")
+        for target in _listed(self.metrics_targets):
+            name, _, address = target.partition("=")
+            if not (_PART.fullmatch(name) and _ADDRESS.fullmatch(address)) or name == "envoy":
+                faults.append(
+                    f"metrics_targets: {target!r} is not PART=ADDRESS; PART is of a-z 0-9 - "
+                    "and not envoy"
+                )
+        return faults
+
+    @property
+    def metrics_of(self) -> dict[str, str]:
+        """Who serves /metrics/PART: part → address."""
+        pairs = (target.partition("=") for target in _listed(self.metrics_targets))
+        return {name: address for name, _, address in pairs}
 
     @property
     def port(self) -> int:

@@ -3,6 +3,7 @@
 Keys are relative, made of ids and fixed words only, never of user text:
 
     artifacts/<job>/<fence>/<name>    output of one claim of a job
+    artifacts/<job>/stages/<sha256>   what another attempt at a job can go on from
     library/<track>/<name>            the library's tracks
     uploads/<upload>                  finished uploads
 """
@@ -63,6 +64,11 @@ class ArtifactStore:
     def job_prefix(job_id: str, fence: int) -> str:
         """Return the key prefix that belongs to one claim of a job."""
         return f"artifacts/{job_id}/{fence}"
+
+    @staticmethod
+    def stages_prefix(job_id: str) -> str:
+        """Return the key prefix of a job's checkpoints, of all its claims."""
+        return f"artifacts/{job_id}/stages"
 
     @contextlib.contextmanager
     def writing(self, key: str) -> Iterator[Path]:

@@ -48,7 +48,8 @@ class ProgressMeter:
     """Turns finished steps into Progress.
 
     The ETA divides the weight still to be done by the speed measured so far in this
-    very run; it is absent until MIN_STEPS_TIMED steps were timed.
+    very run; it is absent until MIN_STEPS_TIMED steps were timed. Steps that another run did
+    are skipped, and tell nothing of the speed of this one.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class ProgressMeter:
         self._index = 0
         self._step = 0
         self._timed = 0
+        self._skipped = 0.0
         self._fraction = 0.0
 
     def enter(self, name: str, *, detail: str = "") -> Progress:
@@ -75,13 +77,21 @@ class ProgressMeter:
         self._timed += steps
         return self._progress(detail)
 
+    def skip(self, steps: int, *, detail: str = "") -> Progress:
+        """Count `steps` more steps of the present stage as done by an earlier run."""
+        before, stage = self._step, self._stages[self._index]
+        self._step = min(before + steps, stage.steps)
+        self._skipped += stage.weight * (self._step - before) / stage.steps
+        return self._progress(detail)
+
     def _progress(self, detail: str) -> Progress:
         stage = self._stages[self._index]
         done = sum(before.weight for before in self._stages[: self._index])
         done += stage.weight * self._step / stage.steps
         eta_s = None
-        if self._timed >= MIN_STEPS_TIMED and done > 0:
-            eta_s = (self._clock() - self._started_s) * (self._total - done) / done
+        worked = done - self._skipped
+        if self._timed >= MIN_STEPS_TIMED and worked > 0:
+            eta_s = (self._clock() - self._started_s) * (self._total - done) / worked
         # Sums in another order differ in the last bit, and a fraction never falls.
         self._fraction = max(self._fraction, min(1.0, done / self._total))
         return Progress(stage.name, self._step, stage.steps, self._fraction, eta_s, detail)

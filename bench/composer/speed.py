@@ -24,7 +24,7 @@ from bench.composer import previews
 from bench.composer.goals import line
 from bench.composer.packages import run
 from bench.composer.pieces import cpu_s
-from musicgen.engine.base import Parameters, Preview, Report
+from musicgen.engine.base import Parameters, Preview, Report, Reported
 from musicgen.errors import Cancelled
 from musicgen.progress import Progress
 from services.inference.engines.composer.engine import Composer
@@ -66,11 +66,13 @@ class _Clock:
     previews: list[tuple[float, Preview]] = field(default_factory=list)
     raised_s: float | None = None
 
-    def __call__(self, told: Progress | Preview) -> None:
+    def __call__(self, told: Reported) -> None:
         now_s = time.monotonic()
         if isinstance(told, Preview):
             self.previews.append((now_s - self.started_s, told))
             self.calls.append((now_s, "preview"))
+            return
+        if not isinstance(told, Progress):  # the composer leaves no checkpoints
             return
         self.calls.append((now_s, told.stage))
         if told.fraction >= self.cancel_at:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from typing import Any, NoReturn
 
@@ -11,6 +10,7 @@ import click
 
 from musicgen import __version__
 from musicgen.cli.exits import Exit, WorkFailed, exit_code, from_click, from_os, report
+from musicgen.cli.reader import silence_stdout
 from musicgen.cli.shell import Shell
 from musicgen.errors import Cancelled, StudioError
 
@@ -22,7 +22,10 @@ _COMMANDS = {
     "loop": "Repeat a track or a file to a length, without an audible seam.",
     "loops": "Find the cycles of a track or a file that repeat without an audible seam.",
     "export": "Save a track with its tags as FLAC, WAV, MP3, Opus, OGG or M4A.",
-    "jobs": "List, show, cancel, retry or delete jobs.",
+    "batch": "Have many jobs done, a line of a file each.",
+    "batches": "List, show or cancel what was accepted together.",
+    "queue": "Show what waits, in order; pause or resume.",
+    "jobs": "List, show, move, cancel, retry or delete jobs.",
     "watch": "Follow jobs live.",
     "tracks": "List, show, edit or delete the library's tracks.",
     "engines": "List the engines and what each can do, or set one up.",
@@ -81,7 +84,7 @@ class Root(click.Group):
             error, code = Cancelled("Stopped."), Exit.CANCELLED
         except BrokenPipeError:
             # Whoever read our output has seen enough; nothing more can be said there.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            silence_stdout()
             return Exit.FAILED
         except OSError as failure:
             error, code = from_os(failure), Exit.FAILED
@@ -101,6 +104,7 @@ Examples:
   musicgen vary 4k2j9x --layer lead --count 3
   musicgen regenerate 4k2j9x --part 12.5-20
   musicgen loop out.flac --length 2h -o sleep.mp3
+  musicgen batch night.jsonl
   musicgen jobs --json | jq -r '.jobs[] | select(.state == "failed") | .job_id'
 
 \b

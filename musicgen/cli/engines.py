@@ -12,7 +12,7 @@ from rich.text import Text
 
 from musicgen.cli.jsonable import engine_to_json, environment_to_json, job_to_json
 from musicgen.cli.output import STYLES, clock, console, print_json, print_table, printable, say
-from musicgen.cli.shell import Shell, studio_options
+from musicgen.cli.shell import Shell, priority_option, studio_options
 from musicgen.cli.work import run_job
 from musicgen.client import specs
 
@@ -37,6 +37,7 @@ def engines(ctx: click.Context) -> None:
 @click.argument("engine", metavar="ENGINE")
 @click.option("--repair", "action", flag_value="repair", help="Check every file; make it anew.")
 @click.option("--remove", "action", flag_value="remove", help="Remove it, and what it takes.")
+@priority_option
 @studio_options
 @click.pass_obj
 def setup(shell: Shell, engine: str, action: str | None) -> None:

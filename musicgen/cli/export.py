@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import click
 
-from musicgen.cli.display import display_for
 from musicgen.cli.jsonable import job_to_json
 from musicgen.cli.output import print_json
 from musicgen.cli.saving_options import Output, output_options
-from musicgen.cli.shell import Shell, run_async, studio_options
-from musicgen.cli.work import Interrupts, Worker
+from musicgen.cli.shell import Shell, priority_option, run_async, studio_options
+from musicgen.cli.work import working
 
 
 @click.command(
@@ -21,6 +20,7 @@ Examples:
 )
 @click.argument("track_id", metavar="TRACK")
 @output_options
+@priority_option
 @studio_options
 @click.pass_obj
 def export(shell: Shell, track_id: str, output: Output) -> None:
@@ -32,12 +32,8 @@ def export(shell: Shell, track_id: str, output: Output) -> None:
 async def _export(shell: Shell, track_id: str, output: Output) -> None:
 
     output.check(as_json=shell.json)
-    async with shell.studio() as studio:
-        with Interrupts() as interrupts, display_for(as_json=shell.json) as display:
-            worker = Worker(studio, display, interrupts)
-            job, saved = await worker.save(
-                track_id, output.path, output.format, overwrite=output.force
-            )
+    async with working(shell) as worker:
+        job, saved = await worker.save(track_id, output.path, output.format, overwrite=output.force)
     if shell.json:
         print_json({"job": job_to_json(job), "output": saved})
     elif output.path != "-":

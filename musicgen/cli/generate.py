@@ -11,7 +11,7 @@ import click
 from musicgen.api.jobs.v1 import job_pb2
 from musicgen.cli import making
 from musicgen.cli.saving_options import Output, numbered, output_options
-from musicgen.cli.shell import Shell, run_async, studio_options
+from musicgen.cli.shell import Shell, priority_option, run_async, studio_options
 from musicgen.cli.style_options import Style, style_options
 from musicgen.cli.values import Length, parse_options
 from musicgen.cli.work import Worker
@@ -74,6 +74,7 @@ With --candidates 4, -o take.flac saves take-1.flac to take-4.flac, of the seeds
 @click.option("--detach", is_flag=True, help="Print the job's id and leave it running.")
 @style_options
 @output_options
+@priority_option
 @studio_options
 @click.pass_obj
 def generate(

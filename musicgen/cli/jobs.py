@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
+from dataclasses import dataclass
 
 import click
 
-from musicgen.api.audio.v1 import audio_pb2
 from musicgen.api.jobs.v1 import job_pb2
-from musicgen.cli.jsonable import job_state, job_to_json
-from musicgen.cli.output import print_facts, print_json, print_table
-from musicgen.cli.shell import Shell, studio_options
+from musicgen.cli.each import ask_each
+from musicgen.cli.job_facts import age, describe, print_job, share_of, told_counts
+from musicgen.cli.jsonable import STATES, batch_to_json, job_state, job_to_json
+from musicgen.cli.output import print_json, print_table
+from musicgen.cli.queue_order import place_of
+from musicgen.cli.shell import PRIORITIES, Shell, studio_options
 from musicgen.client.studio import Studio
-
-STATES = ("queued", "running", "cancelling", "succeeded", "failed", "cancelled")
 
 
 @click.group(
@@ -24,7 +23,9 @@ Examples:
   musicgen jobs
   musicgen jobs --state failed --json | jq -r '.jobs[].error.reason'
   musicgen jobs show 4k2j9x
-  musicgen jobs cancel 4k2j9x
+  musicgen jobs cancel 4k2j9x 7m3n8y
+  musicgen jobs cancel --batch 9p5q2r
+  musicgen jobs move 4k2j9x --first
 """,
 )
 @click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Only these.")
@@ -32,7 +33,7 @@ Examples:
 @studio_options
 @click.pass_context
 def jobs(ctx: click.Context, states: tuple[str, ...], limit: int) -> None:
-    """List the jobs, newest first; or show, cancel, retry or delete one."""
+    """List the jobs, newest first; or show, move, cancel, retry or delete one."""
     if ctx.invoked_subcommand is None:
         _list(ctx.ensure_object(Shell), states, limit)
 
@@ -66,6 +67,7 @@ def _list(shell: Shell, states: tuple[str, ...], limit: int) -> None:
             for job in found
         ),
         stretch=5,
+        spare=(4, 3, 2),
         empty="There are no jobs yet: `musicgen generate` makes one.",
     )
 
@@ -75,17 +77,93 @@ def _list(shell: Shell, states: tuple[str, ...], limit: int) -> None:
 @studio_options
 @click.pass_obj
 def show(shell: Shell, job_id: str) -> None:
-    """Show one job."""
-    _print(shell, shell.ask(lambda studio: studio.get_job(job_id)))
+    """Show one job: its place in the queue while it waits, and every attempt that failed."""
+
+    async def found(studio: Studio) -> Placed:
+        return await _placed(studio, await studio.get_job(job_id))
+
+    _print(shell, shell.ask(found))
 
 
-@jobs.command()
-@click.argument("job_id", metavar="JOB")
+@jobs.command(
+    epilog="""\b
+Examples:
+  musicgen jobs cancel 4k2j9x
+  musicgen jobs cancel 4k2j9x 7m3n8y
+  musicgen jobs cancel --batch 9p5q2r
+"""
+)
+@click.argument("job_ids", nargs=-1, metavar="[JOB]...")
+@click.option("--batch", "batch_ids", multiple=True, metavar="BATCH", help="All of this batch.")
 @studio_options
 @click.pass_obj
-def cancel(shell: Shell, job_id: str) -> None:
-    """Ask a job to stop."""
-    _print(shell, shell.ask(lambda studio: studio.cancel_job(job_id)))
+def cancel(shell: Shell, job_ids: tuple[str, ...], batch_ids: tuple[str, ...]) -> None:
+    """Ask jobs to stop: a waiting one does at once, a running one within about a second."""
+    if not job_ids and not batch_ids:
+        raise click.UsageError("Say what to stop: a JOB, or --batch BATCH.")
+    with ask_each(shell) as asked:
+        stopped = asked.of(job_ids, lambda studio, job_id: studio.cancel_job(job_id))
+        batches = asked.of(batch_ids, lambda studio, batch_id: studio.cancel_batch(batch_id))
+        if len(job_ids) == 1 and not batch_ids:
+            for job in stopped:
+                _print(shell, Placed(job))
+        elif shell.json:
+            print_json(
+                {
+                    "jobs": [job_to_json(job) for job in stopped],
+                    "batches": [batch_to_json(batch) for batch in batches],
+                }
+            )
+        else:
+            for job in stopped:
+                print(f"{job.job_id}\t{job_state(job)}")
+            for batch in batches:
+                print(f"{batch.batch_id}\t{told_counts(batch.counts)}")
+
+
+@jobs.command(
+    epilog="""\b
+Examples:
+  musicgen jobs move 4k2j9x --first
+  musicgen jobs move 4k2j9x --before 7m3n8y
+  musicgen jobs move 4k2j9x --priority low
+
+The more urgent come first, whatever their places; --first is that of the job's own priority.
+With --priority alone it goes to the end of those.
+"""
+)
+@click.argument("job_id", metavar="JOB")
+@click.option("--first", is_flag=True, help="To the start.")
+@click.option("--last", is_flag=True, help="To the end.")
+@click.option("--before", default="", metavar="JOB", help="Right before this one.")
+@click.option("--after", default="", metavar="JOB", help="Right after this one.")
+@click.option("--priority", type=click.Choice(PRIORITIES), help="How urgent it is from now on.")
+@studio_options
+@click.pass_obj
+def move(
+    shell: Shell,
+    *,
+    job_id: str,
+    first: bool,
+    last: bool,
+    before: str,
+    after: str,
+    priority: str | None,
+) -> None:
+    """Move JOB, which waits, to another place in its queue, or make it more or less urgent."""
+    given = sum(map(bool, (first, last, before, after)))
+    if given > 1 or not (given or priority):
+        raise click.UsageError(
+            "Say where to: one of --first, --last, --before JOB and --after JOB, or --priority."
+        )
+
+    async def moved(studio: Studio) -> Placed:
+        job = await studio.move_job(
+            job_id, priority=priority or "", before=before, after=after, first=first, last=last
+        )
+        return await _placed(studio, job)
+
+    _print(shell, shell.ask(moved))
 
 
 @jobs.command()
@@ -94,7 +172,7 @@ def cancel(shell: Shell, job_id: str) -> None:
 @click.pass_obj
 def retry(shell: Shell, job_id: str) -> None:
     """Do the work of a failed or cancelled job again, as a new job."""
-    _print(shell, shell.ask(lambda studio: studio.retry_job(job_id)))
+    _print(shell, Placed(shell.ask(lambda studio: studio.retry_job(job_id))))
 
 
 @jobs.command()
@@ -108,82 +186,21 @@ def delete(shell: Shell, job_id: str) -> None:
         print_json({"deleted": job_id})
 
 
-def _print(shell: Shell, job: job_pb2.Job) -> None:
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A job, and its place in its queue if that was asked for."""
 
-    described = job_to_json(job)
+    job: job_pb2.Job
+    place: int | None = None
+    paused: bool = False
+
+
+async def _placed(studio: Studio, job: job_pb2.Job) -> Placed:
+    return Placed(job, *await place_of(studio, job))
+
+
+def _print(shell: Shell, found: Placed) -> None:
     if shell.json:
-        print_json({"job": described})
-        return
-    progress, error = described["progress"], described["error"] or {}
-    facts: dict[str, Any] = {
-        "job": job.job_id,
-        "state": described["state"],
-        "kind": described["kind"],
-        "what": describe(job),
-        "progress": f"{progress['fraction']:.0%} {progress['stage']}" if progress else "",
-        "attempt": f"{job.attempt} of {job.max_attempts}" if job.attempt else "",
-        "tracks": ", ".join(job.result.track_ids),
-        "files": ", ".join(download.file_name for download in job.result.downloads),
-        "error": error.get("message"),
-        "remedy": error.get("remedy"),
-        "reason": error.get("reason"),
-        "created": described["create_time"],
-        "started": described["start_time"],
-        "ended": described["end_time"],
-        "retry of": job.retry_of,
-    }
-    print_facts((name, str(value or "")) for name, value in facts.items())
-
-
-def describe(job: job_pb2.Job) -> str:
-    """Say in a few words what a job is to do."""
-    spec, said = job.spec, ""
-    match spec.WhichOneof("kind"):
-        case "generate":
-            said = spec.generate.parameters.prompt
-            if spec.generate.HasField("edit"):
-                count = len(spec.generate.edit.regenerate)
-                parts = "a part" if count == 1 else f"{count} parts"
-                said = f"{parts} of {_name_of(spec.generate.edit.source)} anew: {said}"
-        case "loop":
-            extent = (
-                f"{spec.loop.cycles} times"
-                if spec.loop.cycles
-                else f"for {spec.loop.length_seconds:g} s"
-            )
-            said = f"{_name_of(spec.loop.source)} {extent}"
-        case "find_loops":
-            said = f"loops of {_name_of(spec.find_loops.source)}"
-        case "export":
-            said = spec.export.track_id
-        case "install_model":
-            said = spec.install_model.model
-        case "verify_model":
-            said = spec.verify_model.model
-        case "setup_engine":
-            said = spec.setup_engine.engine
-    return said
-
-
-def _name_of(source: audio_pb2.AudioRef) -> str:
-    which = source.WhichOneof("source")
-    return getattr(source, which) if which else ""
-
-
-def share_of(job: job_pb2.Job) -> str:
-    """Return the share that is done, if it was measured or is known."""
-    if job.state == job.STATE_SUCCEEDED:
-        return "100%"
-    return f"{job.progress.fraction:.0%}" if job.HasField("progress") else ""
-
-
-def age(job: job_pb2.Job) -> str:
-    """Return how long ago a job was accepted."""
-    if not job.HasField("create_time"):
-        return ""
-    since = datetime.now(UTC) - job.create_time.ToDatetime(UTC)
-    seconds = max(0, int(since.total_seconds()))
-    for unit, length_s in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds >= length_s:
-            return f"{seconds // length_s}{unit}"
-    return f"{seconds}s"
+        print_json({"job": job_to_json(found.job), "place": found.place})
+    else:
+        print_job(found.job, found.place, paused=found.paused)

@@ -17,10 +17,13 @@ from musicgen.api.inference.v1 import (
     inference_service_pb2,
     model_pb2,
 )
-from musicgen.api.jobs.v1 import job_pb2
+from musicgen.api.jobs.v1 import batch_pb2, job_pb2, queue_pb2
 from musicgen.api.library.v1 import track_pb2
 from musicgen.api.progress.v1 import progress_pb2
 from musicgen.cli.loops_found import loops_to_json
+
+STATES = ("queued", "running", "cancelling", "succeeded", "failed", "cancelled")
+"""Where a job can be in its life."""
 
 
 def job_state(job: job_pb2.Job) -> str:
@@ -66,13 +69,63 @@ def job_to_json(job: job_pb2.Job) -> dict[str, Any]:
             if job.result.HasField("environment")
             else None
         ),
-        "error": _error(job.error) if job.HasField("error") else None,
+        "error": error_to_json(job.error) if job.HasField("error") else None,
+        "priority": job_priority(job),
+        "queue": job.queue or None,
+        "rank": job.rank,
+        "batch_id": job.batch_id or None,
         "attempt": job.attempt,
         "max_attempts": job.max_attempts,
+        "attempts": [attempt_to_json(attempt) for attempt in job.attempts],
+        "not_before_time": _time(job, "not_before_time"),
         "create_time": _time(job, "create_time"),
         "start_time": _time(job, "start_time"),
         "end_time": _time(job, "end_time"),
         "retry_of": job.retry_of or None,
+    }
+
+
+def job_priority(job: job_pb2.Job) -> str | None:
+    """Return how urgent a job is in one word; None if that wasn't told."""
+    if not job.priority:
+        return None
+    return job_pb2.Job.Priority.Name(job.priority).removeprefix("PRIORITY_").lower()
+
+
+def attempt_to_json(attempt: job_pb2.Attempt) -> dict[str, Any]:
+    """Describe an attempt that ended without a result."""
+    return {
+        "attempt": attempt.attempt,
+        "worker": attempt.worker,
+        "start_time": _time(attempt, "start_time"),
+        "end_time": _time(attempt, "end_time"),
+        "error": error_to_json(attempt.error) if attempt.HasField("error") else None,
+    }
+
+
+def batch_to_json(batch: batch_pb2.JobBatch) -> dict[str, Any]:
+    """Describe a batch."""
+    return {
+        "batch_id": batch.batch_id,
+        "size": batch.size,
+        "counts": {state: getattr(batch.counts, state) for state in STATES},
+        "create_time": _time(batch, "create_time"),
+        "end_time": _time(batch, "end_time"),
+    }
+
+
+def queue_to_json(queue: queue_pb2.Queue) -> dict[str, Any]:
+    """Describe a queue."""
+    oldest_wait_s = (
+        queue.oldest_wait.ToNanoseconds() / 1e9 if queue.HasField("oldest_wait") else None
+    )
+    return {
+        "queue": queue.queue,
+        "paused": queue.paused,
+        "waiting": queue.waiting,
+        "delayed": queue.delayed,
+        "running": queue.running,
+        "oldest_wait_s": oldest_wait_s,
     }
 
 
@@ -261,8 +314,8 @@ def _progress(progress: progress_pb2.Progress) -> dict[str, Any]:
     }
 
 
-def _error(error: error_pb2.Error) -> dict[str, Any]:
-
+def error_to_json(error: error_pb2.Error) -> dict[str, Any]:
+    """Describe why a job failed."""
     known = error.reason in error_reason_pb2.ErrorReason.values()
     name = error_reason_pb2.ErrorReason.Name(error.reason) if known else str(error.reason)
     return {
@@ -285,7 +338,9 @@ def _audio(audio: audio_pb2.AudioProperties) -> dict[str, Any]:
     }
 
 
-def _time(message: job_pb2.Job | track_pb2.Track, field: str) -> str | None:
+def _time(
+    message: job_pb2.Job | job_pb2.Attempt | batch_pb2.JobBatch | track_pb2.Track, field: str
+) -> str | None:
     """Return a time as RFC 3339 in UTC; None if absent."""
     if not message.HasField(field):  # type: ignore[arg-type]  # any of the message's times
         return None

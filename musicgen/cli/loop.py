@@ -10,7 +10,7 @@ from musicgen.api.jobs.v1 import job_pb2
 from musicgen.cli import making
 from musicgen.cli.loop_values import TimeOfDay, length_until
 from musicgen.cli.saving_options import Output, output_options
-from musicgen.cli.shell import Shell, run_async, studio_options
+from musicgen.cli.shell import Shell, priority_option, run_async, studio_options
 from musicgen.cli.source import Source
 from musicgen.cli.values import Length, Points
 from musicgen.cli.work import Worker
@@ -81,6 +81,7 @@ All formats but OGG take seconds for hours of music: the cycle is encoded once.
 )
 @click.option("--detach", is_flag=True, help="Print the job's id and leave it running.")
 @output_options
+@priority_option
 @studio_options
 @click.pass_obj
 def loop(

@@ -10,16 +10,15 @@ import click
 
 from musicgen.api.audio.v1 import audio_pb2
 from musicgen.api.jobs.v1 import job_pb2
-from musicgen.cli.display import display_for
 from musicgen.cli.exits import WorkFailed
 from musicgen.cli.jsonable import job_to_json
 from musicgen.cli.loop_values import PointsFile
 from musicgen.cli.loops_found import loops_to_json, points_options, print_loops
 from musicgen.cli.output import print_json, say
-from musicgen.cli.shell import Shell, run_async, studio_options
+from musicgen.cli.shell import Shell, priority_option, run_async, studio_options
 from musicgen.cli.source import Source
 from musicgen.cli.values import Length
-from musicgen.cli.work import Interrupts, Worker
+from musicgen.cli.work import Worker, working
 from musicgen.client import specs
 from musicgen.client.saving import check_target
 from musicgen.errors import ArtifactNotFound, InvalidField, NoLoopFound, StudioError
@@ -88,6 +87,7 @@ If nothing would repeat well the exit code is 1, and the nearest miss is told.
     help="Save a few seconds of each seam here.",
 )
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
+@priority_option
 @studio_options
 @click.pass_obj
 def loops(
@@ -108,17 +108,15 @@ def loops(
     what = Source(source)
 
     async def find() -> tuple[job_pb2.Job, list[str]]:
-        async with shell.studio() as studio:
-            with Interrupts() as interrupts, display_for(as_json=shell.json) as display:
-                worker = Worker(studio, display, interrupts)
-                audio = await what.send(worker)
-                spec = specs.find_loops(audio, max_candidates=most, min_s=min_s, max_s=max_s)
-                try:
-                    job = await worker.run(spec, "Finding loops")
-                except WorkFailed as failed:
-                    _hint(failed.error, source)
-                    raise
-                return job, await _save(worker, job, saving)
+        async with working(shell) as worker:
+            audio = await what.send(worker)
+            spec = specs.find_loops(audio, max_candidates=most, min_s=min_s, max_s=max_s)
+            try:
+                job = await worker.run(spec, "Finding loops")
+            except WorkFailed as failed:
+                _hint(failed.error, source)
+                raise
+            return job, await _save(worker, job, saving)
 
     job, saved = run_async(find())
     found = loops_to_json(job.result.analysis)

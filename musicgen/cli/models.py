@@ -12,7 +12,7 @@ from musicgen.api.inference.v1 import model_pb2
 from musicgen.api.jobs.v1 import job_pb2
 from musicgen.cli.jsonable import job_to_json, model_state, model_to_json
 from musicgen.cli.output import print_facts, print_json, print_table, say, size
-from musicgen.cli.shell import Shell, studio_options
+from musicgen.cli.shell import Shell, priority_option, studio_options
 from musicgen.cli.work import run_job
 from musicgen.client import specs
 from musicgen.client.studio import Studio
@@ -87,6 +87,7 @@ def show(shell: Shell, model: str) -> None:
 @models.command()
 @click.argument("model", metavar="MODEL")
 @click.option("--accept-licence", is_flag=True, help="The licences were read and are accepted.")
+@priority_option
 @studio_options
 @click.pass_obj
 def install(shell: Shell, model: str, accept_licence: bool) -> None:
@@ -101,6 +102,7 @@ def install(shell: Shell, model: str, accept_licence: bool) -> None:
 @click.argument("model", metavar="MODEL")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--accept-licence", is_flag=True, help="The licences were read and are accepted.")
+@priority_option
 @studio_options
 @click.pass_obj
 def import_model(shell: Shell, model: str, folder: Path, accept_licence: bool) -> None:
@@ -115,6 +117,7 @@ def import_model(shell: Shell, model: str, folder: Path, accept_licence: bool) -
 
 @models.command()
 @click.argument("model", metavar="MODEL")
+@priority_option
 @studio_options
 @click.pass_obj
 def verify(shell: Shell, model: str) -> None:

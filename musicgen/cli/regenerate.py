@@ -10,7 +10,7 @@ import click
 from musicgen.api.jobs.v1 import job_pb2
 from musicgen.cli import making
 from musicgen.cli.saving_options import Output, output_options
-from musicgen.cli.shell import Shell, run_async, studio_options
+from musicgen.cli.shell import Shell, priority_option, run_async, studio_options
 from musicgen.cli.values import Part, parse_options
 from musicgen.cli.work import Worker
 from musicgen.client import specs
@@ -53,6 +53,7 @@ that it was made from, which stays. Ctrl-C cancels the job; a second Ctrl-C leav
 )
 @click.option("--detach", is_flag=True, help="Print the job's id and leave it running.")
 @output_options
+@priority_option
 @studio_options
 @click.pass_obj
 def regenerate(

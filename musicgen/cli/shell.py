@@ -17,12 +17,17 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Result = TypeVar("Result")
 
 
+PRIORITIES = ("low", "normal", "high")
+
+
 @dataclass
 class Shell:
     """The options that every command takes."""
 
     address: str | None = None
     json: bool = False
+    priority: str = ""
+    """How urgent the jobs are that the command makes; "" means as usual."""
 
     def studio(self) -> Studio:
         """Return a connection to the studio that is meant."""
@@ -58,6 +63,23 @@ def _set_address(ctx: click.Context, _param: click.Parameter, value: str | None)
 def _set_json(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value:
         ctx.ensure_object(Shell).json = True
+
+
+def _set_priority(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    if value:
+        ctx.ensure_object(Shell).priority = value
+
+
+def priority_option(command: Command, default: str = "normal") -> Command:
+    """Add --priority to a command that makes jobs; it ends in its Shell, but for the default,
+    which is only told here."""
+    return click.option(
+        "--priority",
+        type=click.Choice(PRIORITIES),
+        expose_value=False,
+        callback=_set_priority,
+        help=f"Of the jobs that wait, the most urgent start first. Default: {default}.",
+    )(command)
 
 
 def studio_options(command: Command) -> Command:

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from musicgen.api.library.v1 import track_pb2
-from musicgen.cli.display import display_for
 from musicgen.cli.engine_facts import engine_facts
 from musicgen.cli.jsonable import track_to_json
 from musicgen.cli.output import (
@@ -23,7 +22,7 @@ from musicgen.cli.output import (
 )
 from musicgen.cli.plan_facts import plan_facts
 from musicgen.cli.shell import Shell, run_async, studio_options
-from musicgen.cli.work import Interrupts, Worker
+from musicgen.cli.work import working
 from musicgen.client.studio import Studio
 
 CLEARABLE = ("artist", "album", "genre", "year", "tags")
@@ -112,11 +111,9 @@ def files(shell: Shell, track_id: str, folder: Path, force: bool) -> None:
 
 async def _save_files(shell: Shell, track_id: str, folder: Path, *, overwrite: bool) -> None:
 
-    async with shell.studio() as studio:
-        with Interrupts() as interrupts, display_for(as_json=shell.json) as display:
-            worker = Worker(studio, display, interrupts)
-            track = await studio.get_track(track_id)
-            saved = await worker.save_files(track, folder, overwrite=overwrite)
+    async with working(shell) as worker:
+        track = await worker.studio.get_track(track_id)
+        saved = await worker.save_files(track, folder, overwrite=overwrite)
     if shell.json:
         print_json({"files": saved})
         return

@@ -9,7 +9,7 @@ import click
 from musicgen.api.jobs.v1 import job_pb2
 from musicgen.cli import making
 from musicgen.cli.saving_options import Output, numbered, output_options
-from musicgen.cli.shell import Shell, run_async, studio_options
+from musicgen.cli.shell import Shell, priority_option, run_async, studio_options
 from musicgen.cli.work import Worker
 from musicgen.client import plans, specs
 
@@ -42,6 +42,7 @@ With --count 3, -o take.mp3 saves take-1.mp3, take-2.mp3 and take-3.mp3.
 )
 @click.option("--detach", is_flag=True, help="Print the jobs' ids and leave them running.")
 @output_options
+@priority_option
 @studio_options
 @click.pass_obj
 def vary(

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import click
-from rich.console import Group
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
 from musicgen.api.jobs.v1 import job_pb2
-from musicgen.cli.display import bar_of
 from musicgen.cli.exits import Exit
-from musicgen.cli.jobs import age, describe, share_of
+from musicgen.cli.job_facts import describe
 from musicgen.cli.jsonable import job_state, job_to_json
-from musicgen.cli.output import STYLES, console, print_json, printable
+from musicgen.cli.live_table import LiveTable
+from musicgen.cli.output import print_json, printable
+from musicgen.cli.reader import reader_left, silence_stdout
 from musicgen.cli.shell import Shell, run_async, studio_options
+from musicgen.client.studio import Studio
 from musicgen.client.view import TERMINAL_STATES, Kind
 from musicgen.client.watch import Update
 from musicgen.errors import JobNotFound
@@ -28,48 +26,119 @@ from musicgen.errors import JobNotFound
 FIRST_CONTACT_S = 3.0
 """How long the studio may be out of reach at the start; later it may for ever."""
 
-MOST_SHOWN = 20
-"""Jobs that a live table holds: those under way first, then the newest."""
-
 
 @click.command(
     epilog="""\b
 Examples:
   musicgen watch
   musicgen watch 4k2j9x
-  musicgen watch --json | jq -c '[.type, .job.job_id, .job.state, .job.progress.fraction]'
+  musicgen watch --batch 9p5q2r
+  musicgen watch --until-done && echo all is made
+  musicgen watch --json | jq -c '[.type, .job_id, .rev, .job.state, .job.progress.fraction]'
 
-With JOBs it ends when all of them have ended: 0 if all succeeded, 1 if any did not,
-3 if one is not there. Without, it goes on until Ctrl-C. It survives restarts of the studio.
+With jobs or batches named it ends when all of those have ended: 0 if all succeeded, 1 if any
+did not, 3 if one is not there. --until-done does so with all that are there: then those count
+that end meanwhile. Else it goes on until Ctrl-C. It survives restarts of the studio.
 """,
 )
-@click.argument("job_ids", nargs=-1, metavar="[JOB]...")
+@click.argument("named", nargs=-1, metavar="[JOB]...")
+@click.option("--job", "jobs", multiple=True, metavar="JOB", help="The same as an argument.")
+@click.option("--batch", "batches", multiple=True, metavar="BATCH", help="All of this batch.")
+@click.option("--until-done", is_flag=True, help="End when no job is left to be done.")
 @studio_options
 @click.pass_obj
-def watch(shell: Shell, job_ids: tuple[str, ...]) -> int:
-    """Follow all jobs, or the JOBs named, as they change. With --json: a line an event."""
-    return run_async(_watch(shell, job_ids))
+def watch(
+    shell: Shell,
+    *,
+    named: tuple[str, ...],
+    jobs: tuple[str, ...],
+    batches: tuple[str, ...],
+    until_done: bool,
+) -> int:
+    """Follow all jobs, or the JOBs and batches named, as they change. With --json: a line an
+    event."""
+    watched = Watched(tuple(dict.fromkeys(named + jobs)), batches, until_done=until_done)
+    return run_async(_until_unread(shell, watched))
 
 
-async def _watch(shell: Shell, job_ids: tuple[str, ...]) -> int:
+class Watched:
+    """What is watched, how far it is, and when that is enough."""
 
-    async with shell.studio() as studio, contextlib.aclosing(studio.watch(job_ids)) as updates:
-        if shell.json:
-            jobs = await _follow(updates, job_ids, _print_events)
-        elif sys.stdout.isatty():
-            with LiveTable() as table:
-                jobs = await _follow(updates, job_ids, table.show)
-        else:
-            jobs = await _follow(updates, job_ids, _print_lines)
-    succeeded = all(job.state == type(job).STATE_SUCCEEDED for job in jobs)
-    return Exit.OK if succeeded else Exit.FAILED
+    def __init__(
+        self, job_ids: tuple[str, ...], batch_ids: tuple[str, ...], *, until_done: bool
+    ) -> None:
+        self.job_ids = job_ids
+        self.batch_ids = batch_ids
+        self.everything = not job_ids and not batch_ids
+        self.ends = until_done or not self.everything
+        self._ended: dict[str, job_pb2.Job] = {}
+        self._begun = False
+
+    def note(self, update: Update) -> bool:
+        """Take note of an update, and say whether it was the last one. Raises JobNotFound."""
+        for change in update.changes:
+            job = change.job
+            # Of all jobs, only those that end from now on are a matter of this watch.
+            if job.state in TERMINAL_STATES and (self._begun or not self.everything):
+                self._ended[job.job_id] = job
+        if update.disconnected or not update.view.synced:
+            return False
+        self._begun = True
+        jobs = update.view.jobs
+        for job_id in self.job_ids:
+            if job_id not in jobs and job_id not in self._ended:
+                raise JobNotFound(f"There is no job {job_id}.")
+        return self.ends and all(job.state in TERMINAL_STATES for job in jobs.values())
+
+    async def outcome(self, studio: Studio) -> Exit:
+        """Say how it ended. A batch remembers jobs whose records are gone."""
+        counts = [(await studio.batch(batch_id)).counts for batch_id in self.batch_ids]
+        failed = any(count.failed or count.cancelled for count in counts) or any(
+            job.state != job_pb2.Job.STATE_SUCCEEDED for job in self._ended.values()
+        )
+        return Exit.FAILED if failed else Exit.OK
+
+
+async def _until_unread(shell: Shell, watched: Watched) -> int:
+    """Watch to the end, or until nobody reads the output any more: that is an end like any
+    other if there is no outcome to wait for."""
+    watching = asyncio.ensure_future(_watch(shell, watched))
+    unread = asyncio.ensure_future(reader_left())
+    try:
+        await asyncio.wait({watching, unread}, return_when=asyncio.FIRST_COMPLETED)
+        if not watching.done():
+            raise BrokenPipeError
+        return watching.result()
+    except BrokenPipeError:
+        silence_stdout()
+        return Exit.FAILED if watched.ends else Exit.OK
+    finally:
+        for task in (watching, unread):
+            task.cancel()
+        await asyncio.wait({watching, unread})
+
+
+async def _watch(shell: Shell, watched: Watched) -> int:
+
+    async with shell.studio() as studio:
+        for batch_id in watched.batch_ids:
+            await studio.batch(batch_id)  # one that isn't there is no empty one
+        updates = studio.watch(watched.job_ids, batch_ids=watched.batch_ids)
+        async with contextlib.aclosing(updates):
+            if shell.json:
+                await _follow(updates, watched, Events().show)
+            elif sys.stdout.isatty():
+                with LiveTable(all_jobs=watched.everything) as table:
+                    await _follow(updates, watched, table.show)
+            else:
+                await _follow(updates, watched, _print_lines)
+        return await watched.outcome(studio)
 
 
 async def _follow(
-    updates: AsyncIterator[Update], job_ids: tuple[str, ...], show: Callable[[Update], None]
-) -> list[job_pb2.Job]:
-    """Show updates until all of `job_ids` have ended; return them as they ended."""
-    ended: dict[str, job_pb2.Job] = {}
+    updates: AsyncIterator[Update], watched: Watched, show: Callable[[Update], None]
+) -> None:
+    """Show updates until that is enough."""
     begun_s = time.monotonic()
     async for update in updates:
         if update.disconnected and not update.view.synced:
@@ -77,32 +146,46 @@ async def _follow(
                 raise update.disconnected
             continue
         show(update)
+        if watched.note(update):
+            return
+
+
+class Events:
+    """Prints a JSON object a line for all that happens."""
+
+    def __init__(self) -> None:
+        self._away = False
+
+    def show(self, update: Update) -> None:
+        """Print it."""
+        if update.disconnected:
+            error = update.disconnected
+            if not self._away:
+                print_json(
+                    {"type": "disconnected", "reason": error.reason, "message": error.message}
+                )
+            self._away = True
+            return
+        if update.reconnected and self._away:
+            print_json({"type": "reconnected"})
+        self._away = False
+        if update.synced:
+            jobs = [job_to_json(job) for job in update.view.jobs.values()]
+            paused = sorted(update.view.paused_queues)
+            print_json({"type": "snapshot", "jobs": jobs, "paused_queues": paused})
+            return
         for change in update.changes:
-            if change.kind is not Kind.DELETED and change.job.state in TERMINAL_STATES:
-                ended[change.job.job_id] = change.job
-        if not job_ids or not update.view.synced:
-            continue
-        known = {**update.view.jobs, **ended}
-        for job_id in job_ids:
-            if job_id not in known:
-                raise JobNotFound(f"There is no job {job_id}.")
-        if all(job_id in ended for job_id in job_ids):
-            break
-    return [ended[job_id] for job_id in job_ids]
-
-
-def _print_events(update: Update) -> None:
-
-    if update.disconnected:
-        error = update.disconnected
-        print_json({"type": "disconnected", "reason": error.reason, "message": error.message})
-        return
-    if update.synced:
-        jobs = [job_to_json(job) for job in update.view.jobs.values()]
-        print_json({"type": "snapshot", "jobs": jobs})
-        return
-    for change in update.changes:
-        print_json({"type": change.kind.value, "job": job_to_json(change.job)})
+            job = change.job
+            print_json(
+                {
+                    "type": change.kind.value,
+                    "job_id": job.job_id,
+                    "rev": job.rev,
+                    "job": job_to_json(job),
+                }
+            )
+        for each in update.queues:
+            print_json({"type": "queue", "queue": each.queue, "paused": each.paused})
 
 
 def _print_lines(update: Update) -> None:
@@ -111,52 +194,3 @@ def _print_lines(update: Update) -> None:
         if change.kind in (Kind.CHANGED, Kind.DELETED):
             state = "deleted" if change.kind is Kind.DELETED else job_state(change.job)
             print(f"{change.job.job_id}\t{state}\t{printable(describe(change.job))}", flush=True)
-
-
-class LiveTable:
-    """The watched jobs on the terminal, redrawn in place."""
-
-    def __init__(self) -> None:
-
-        self._live = Live(console=console(), auto_refresh=False)
-
-    def __enter__(self) -> LiveTable:
-        self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._live.stop()
-
-    def show(self, update: Update) -> None:
-        """Draw the jobs as they now are."""
-        lines: list[Any] = [_table(list(update.view.jobs.values()))]
-        if update.disconnected:
-            lines.append(Text(f"{update.disconnected.message} Reconnecting …", "yellow"))
-        self._live.update(Group(*lines), refresh=True)
-
-
-def _table(jobs: list[job_pb2.Job]) -> Any:
-
-    def urgency(job: job_pb2.Job) -> tuple[bool, int]:
-        return job.state in TERMINAL_STATES, -job.create_time.ToNanoseconds()
-
-    table = Table(box=None, header_style="bold", pad_edge=False, expand=True)
-    for heading in ("JOB", "STATE", "AGE", "DONE"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("NOW", no_wrap=True, overflow="ellipsis", max_width=32)
-    table.add_column("LEFT", no_wrap=True)
-    table.add_column("WHAT", no_wrap=True, overflow="ellipsis", ratio=1)
-    for job in sorted(jobs, key=urgency)[:MOST_SHOWN]:
-        bar, state = bar_of(job), job_state(job)
-        table.add_row(
-            job.job_id,
-            Text(state, STYLES.get(state, "")),
-            age(job),
-            share_of(job),
-            Text(printable(bar["stage"] if state == "running" else ""), "cyan"),
-            Text(bar["eta"].removesuffix(" left"), "dim"),
-            Text(printable(describe(job))),
-        )
-    if len(jobs) > MOST_SHOWN:
-        table.add_row(f"and {len(jobs) - MOST_SHOWN} more")
-    return table

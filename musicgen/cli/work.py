@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import sys
 import uuid
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from musicgen.api.audio.v1 import audio_pb2
-from musicgen.api.jobs.v1 import job_pb2
+from musicgen.api.jobs.v1 import job_pb2, job_service_pb2
 from musicgen.api.library.v1 import track_pb2
 from musicgen.cli.display import Display, display_for
 from musicgen.cli.exits import WorkFailed
+from musicgen.cli.interrupts import Interrupts
 from musicgen.cli.jsonable import track_file_to_json
 from musicgen.cli.shell import Shell, run_async
 from musicgen.client import specs
 from musicgen.client.saving import check_target, saving
 from musicgen.client.studio import Studio
+from musicgen.client.view import TERMINAL_STATES
 from musicgen.errors import (
     ArtifactNotFound,
     Cancelled,
     JobAlreadyTerminal,
+    JobNotFound,
     ServiceUnavailable,
     StudioError,
 )
@@ -39,50 +40,41 @@ STOP_S = 15.0
 Result = TypeVar("Result")
 
 
-class Interrupts:
-    """While open, the first Ctrl-C sets `asked` instead of ending the program, and the
-    second ends the running task at once. SIGTERM asks too, but is no press: a launcher that
-    ends sends it together with the terminal's Ctrl-C."""
+class Link:
+    """Tells once that the studio is away, until it is back."""
 
-    def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self._presses = 0
-        self._task = asyncio.current_task()
+    def __init__(self, display: Display) -> None:
+        self._display = display
+        self._away = False
 
-    def __enter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGINT, self._interrupt)
-        loop.add_signal_handler(signal.SIGTERM, self.asked.set)
-        return self
+    def is_away(self, _: StudioError) -> None:
+        """Take note."""
+        if not self._away:
+            self._display.note("The studio is away; reconnecting …")
+        self._away = True
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().remove_signal_handler(number)
-
-    def _interrupt(self) -> None:
-        self._presses += 1
-        if self._presses > 1 and self._task:
-            self._task.cancel()
-        self.asked.set()
+    def is_back(self) -> None:
+        """Take note."""
+        self._away = False
 
 
 class Worker:
     """Does long work for one command."""
 
-    def __init__(self, studio: Studio, display: Display, interrupts: Interrupts) -> None:
+    def __init__(
+        self, studio: Studio, display: Display, interrupts: Interrupts, priority: str = ""
+    ) -> None:
         self.studio = studio
-        self._display = display
+        self.priority = priority
+        self.display = display
         self._interrupts = interrupts
 
     async def submit(self, spec: job_pb2.JobSpec) -> job_pb2.Job:
         """Have a job accepted. After Ctrl-C it is cancelled if it was accepted."""
-        creating = asyncio.ensure_future(self.studio.create_job(spec, str(uuid.uuid4())))
-        if await self._interrupted(creating):
+        creating = asyncio.ensure_future(
+            self.studio.create_job(spec, str(uuid.uuid4()), priority=self.priority)
+        )
+        if await self._interrupts.interrupted(creating):
             with contextlib.suppress(StudioError, TimeoutError):
                 await self._cancel((await asyncio.wait_for(creating, REPLY_S)).job_id)
             raise Cancelled("Stopped before the job was accepted.")
@@ -91,31 +83,26 @@ class Worker:
     async def run(self, spec: job_pb2.JobSpec, label: str) -> job_pb2.Job:
         """Run a job to its end. Ctrl-C cancels it. Raises WorkFailed if it fails."""
         job = await self.submit(spec)
-        self._display.job(label, job)
-        away = False
+        self.display.job(label, job)
+        link = Link(self.display)
 
         def changed(now: job_pb2.Job) -> None:
-            nonlocal job, away
-            job, away = now, False
-            self._display.job(label, now)
-
-        def disconnected(_: StudioError) -> None:
-            nonlocal away
-            if not away:
-                self._display.note("The studio is away; reconnecting …")
-            away = True
+            nonlocal job
+            job = now
+            link.is_back()
+            self.display.job(label, now)
 
         waiting = asyncio.ensure_future(
             self.studio.wait(
                 job.job_id,
                 changed,
-                on_disconnect=disconnected,
+                on_disconnect=link.is_away,
             )
         )
-        interrupted = await self._interrupted(waiting)
+        interrupted = await self._interrupts.interrupted(waiting)
         try:
             if interrupted:
-                self._display.note("Cancelling … Ctrl-C again leaves at once.")
+                self.display.note("Cancelling … Ctrl-C again leaves at once.")
                 await self._cancel(job.job_id)
             done = await (asyncio.wait_for(waiting, STOP_S) if interrupted else waiting)
         except TimeoutError:
@@ -135,11 +122,76 @@ class Worker:
             raise Cancelled(f"The job had ended before it could be cancelled ({made or 'done'}).")
         return done
 
+    async def submit_all(
+        self, wanted: Sequence[job_pb2.JobSpec]
+    ) -> job_service_pb2.BatchCreateJobsResponse:
+        """Have a batch accepted. After Ctrl-C it is cancelled if it was accepted."""
+        creating = asyncio.ensure_future(
+            self.studio.batch_create(wanted, str(uuid.uuid4()), priority=self.priority)
+        )
+        if await self._interrupts.interrupted(creating):
+            with contextlib.suppress(StudioError, TimeoutError):
+                accepted = await asyncio.wait_for(creating, REPLY_S)
+                await self.studio.cancel_batch(accepted.batch.batch_id)
+            raise Cancelled("Stopped before the jobs were accepted.")
+        return creating.result()
+
+    async def run_all(
+        self, pieces: Sequence[tuple[str, job_pb2.JobSpec]]
+    ) -> AsyncGenerator[job_pb2.Job, None]:
+        """Run the jobs of a batch, each with its label, and yield them in their order as they
+        ended, well or not. Ctrl-C cancels all that have not ended, and so does whoever closes
+        this early. Raises JobNotFound for one whose record went meanwhile."""
+        accepted = await self.submit_all([spec for _, spec in pieces])
+        batch_id, job_ids = accepted.batch.batch_id, list(accepted.job_ids)
+        labels = dict(zip(job_ids, (label for label, _ in pieces), strict=True))
+        ends = {job_id: asyncio.get_running_loop().create_future() for job_id in job_ids}
+        for label in labels.values():
+            self.display.job(label, job_pb2.Job(state=job_pb2.Job.STATE_QUEUED))
+        link = Link(self.display)
+
+        def changed(now: job_pb2.Job) -> None:
+            link.is_back()
+            self.display.job(labels[now.job_id], now)
+            if now.state in TERMINAL_STATES and not ends[now.job_id].done():
+                ends[now.job_id].set_result(now)
+
+        waiting = asyncio.ensure_future(
+            self.studio.wait_all(job_ids, changed, batch_ids=[batch_id], on_disconnect=link.is_away)
+        )
+        try:
+            for job_id, end in ends.items():
+                either = asyncio.wait({end, waiting}, return_when=asyncio.FIRST_COMPLETED)
+                if await self._interrupts.interrupted(asyncio.ensure_future(either)):
+                    raise Cancelled("The jobs that had not ended were cancelled.")
+                if not end.done():
+                    waiting.result()  # the studio was away for too long
+                    raise JobNotFound(f"There is no job {job_id} any more.")
+                yield end.result()
+        except ServiceUnavailable as error:
+            error.remedy = f"The jobs go on by themselves: `musicgen watch --batch {batch_id}`."
+            batch_id = ""  # there is nobody to cancel it
+            raise
+        finally:
+            try:
+                if batch_id and not all(end.done() for end in ends.values()):
+                    await self._cancel_batch(batch_id, waiting)
+            finally:
+                waiting.cancel()
+                await asyncio.wait([waiting])  # whatever it says comes too late
+
+    async def _cancel_batch(self, batch_id: str, waiting: asyncio.Future[Any]) -> None:
+        """Cancel what is left of a batch, and wait until it has stopped."""
+        self.display.note("Cancelling … Ctrl-C again leaves at once.")
+        with contextlib.suppress(StudioError, TimeoutError):
+            await self.studio.cancel_batch(batch_id)
+            await asyncio.wait_for(waiting, STOP_S)
+
     async def upload(self, file: Path) -> audio_pb2.AudioRef:
         """Send a local file to the studio."""
         label = f"Sending {file.name}"
         return await self._stoppable(
-            self.studio.upload(file, lambda done, total: self._display.transfer(label, done, total))
+            self.studio.upload(file, lambda done, total: self.display.transfer(label, done, total))
         )
 
     async def track_of(self, job: job_pb2.Job) -> track_pb2.Track:
@@ -163,7 +215,7 @@ class Worker:
 
         async def fetch() -> None:
             def show(done: int, total: int) -> None:
-                self._display.transfer("Saving", done, total)
+                self.display.transfer("Saving", done, total)
 
             if output == "-":
                 await self.studio.download(download, sys.stdout.buffer, show)
@@ -203,7 +255,7 @@ class Worker:
         self, file: track_pb2.TrackFile, target: Path, *, overwrite: bool
     ) -> None:
         def show(done: int, total: int) -> None:
-            self._display.transfer(f"Saving {file.label}", done, total)
+            self.display.transfer(f"Saving {file.label}", done, total)
 
         with saving(target, overwrite=overwrite) as sink:
             await self.studio.download_file(file, sink, show)
@@ -212,7 +264,7 @@ class Worker:
         """Save a file that a job left."""
 
         def show(done: int, total: int) -> None:
-            self._display.transfer(f"Saving {target.name}", done, total)
+            self.display.transfer(f"Saving {target.name}", done, total)
 
         async def into() -> None:
             with saving(target, overwrite=overwrite) as sink:
@@ -222,35 +274,30 @@ class Worker:
 
     async def _stoppable(self, work: Coroutine[Any, Any, Result]) -> Result:
         running = asyncio.ensure_future(work)
-        if await self._interrupted(running):
+        if await self._interrupts.interrupted(running):
             running.cancel()
             await asyncio.wait([running])
             raise Cancelled("Stopped.")
         return running.result()
-
-    async def _interrupted(self, running: asyncio.Future[Any]) -> bool:
-        """Wait for `running` to end, whichever way, or for Ctrl-C: then return True."""
-        asked = asyncio.ensure_future(self._interrupts.asked.wait())
-        try:
-            await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
-            running.cancel()
-            raise
-        finally:
-            asked.cancel()
-        return not running.done()
 
     async def _cancel(self, job_id: str) -> None:
         with contextlib.suppress(JobAlreadyTerminal):
             await self.studio.cancel_job(job_id)
 
 
+@contextlib.asynccontextmanager
+async def working(shell: Shell) -> AsyncIterator[Worker]:
+    """Connect, show progress, and take Ctrl-C as a request, until the work is done."""
+    async with shell.studio() as studio:
+        with Interrupts() as interrupts, display_for(as_json=shell.json) as display:
+            yield Worker(studio, display, interrupts, shell.priority)
+
+
 def run_job(shell: Shell, spec: job_pb2.JobSpec, label: str) -> job_pb2.Job:
     """Run one job to its end, with progress. Ctrl-C cancels it. Raises WorkFailed."""
 
     async def run() -> job_pb2.Job:
-        async with shell.studio() as studio:
-            with Interrupts() as interrupts, display_for(as_json=shell.json) as display:
-                return await Worker(studio, display, interrupts).run(spec, label)
+        async with working(shell) as worker:
+            return await worker.run(spec, label)
 
     return run_async(run())

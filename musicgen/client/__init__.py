@@ -8,6 +8,9 @@
         await studio.run(specs.vary(track, {"lead": 8}))  # the same with another melody
         # or, with an engine that can: all the same but for what is from 12.5 to 20 s
         await studio.run(specs.regenerate(track, [(12.5, 20)], seed=8))
+        # many at once, all accepted or none, when nothing more urgent waits
+        accepted = await studio.batch_create(map(specs.generate, prompts), priority="low")
+        ended = await studio.wait_all(accepted.job_ids, batch_ids=[accepted.batch.batch_id])
 
 Results are the messages of the contract (`musicgen.api`); errors are those of
 `musicgen.errors`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from musicgen.errors import InvalidField
 
@@ -14,6 +14,11 @@ def checked_text(field: str, value: str) -> str:
     if not is_unicode(value):
         raise invalid(field, "must be valid UTF-8 text")
     return value
+
+
+def checked_texts(field: str, values: Iterable[str]) -> list[str]:
+    """Return texts that can be sent. Raises InvalidField."""
+    return [checked_text(field, value) for value in values]
 
 
 def checked_header(field: str, value: str) -> str:

@@ -34,6 +34,13 @@ FORMATS: Mapping[str, audio_pb2.AudioFormat.ValueType] = {
 }
 """The formats by the file extension that goes with each."""
 
+PRIORITIES: Mapping[str, job_pb2.Job.Priority.ValueType] = {
+    "low": job_pb2.Job.PRIORITY_LOW,
+    "normal": job_pb2.Job.PRIORITY_NORMAL,
+    "high": job_pb2.Job.PRIORITY_HIGH,
+}
+"""How urgent a job can be: of all that a worker could start, the most urgent comes first."""
+
 ENDINGS: Mapping[str, loop_pb2.LoopSpec.Ending.ValueType] = {
     "cut": loop_pb2.LoopSpec.ENDING_CUT,
     "fade": loop_pb2.LoopSpec.ENDING_FADE,
@@ -290,6 +297,13 @@ def setup_engine(engine: str, action: str = "make") -> job_pb2.JobSpec:
         engine=checked_text("engine", engine), action=ACTIONS[action]
     )
     return job_pb2.JobSpec(setup_engine=spec)
+
+
+def priority(name: str) -> job_pb2.Job.Priority.ValueType:
+    """Return what one of PRIORITIES, or "", stands for. Raises InvalidField."""
+    if name and name not in PRIORITIES:
+        raise invalid("priority", f"must be one of {', '.join(PRIORITIES)}")
+    return PRIORITIES[name] if name else job_pb2.Job.PRIORITY_UNSPECIFIED
 
 
 def _format(name: str) -> audio_pb2.AudioFormat.ValueType:

@@ -5,6 +5,7 @@ The rules, from the contract of WatchJobs:
 - A snapshot, once its last page is there, is the whole truth and replaces the view.
 - An event applies only if its rev is greater than the rev known, so that what comes
   twice counts once. What was deleted stays deleted, whatever is replayed.
+- Queues that are paused come with the snapshot; of the changes of one the last counts.
 - The cursor moves only when a whole frame is applied. After a reset there is none
   until the snapshot that follows is complete.
 """
@@ -39,7 +40,8 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of the view. `job` is as it now is, or was last if it is DELETED."""
+    """One change of the view. `job` is as it now is, or was last if it is DELETED, with the
+    rev of that if it was told."""
 
     kind: Kind
     job: job_pb2.Job
@@ -50,6 +52,7 @@ class Applied:
     """What one frame did. `synced` says that it completed a snapshot."""
 
     changes: tuple[Change, ...] = ()
+    queues: tuple[job_event_pb2.QueueChange, ...] = ()
     synced: bool = False
 
 
@@ -62,6 +65,7 @@ class JobsView:
     def __init__(self) -> None:
         self._jobs: dict[str, job_pb2.Job] = {}
         self._deleted_revs: dict[str, int] = {}
+        self._paused: frozenset[str] = frozenset()
         self._pages: list[job_pb2.Job] = []
         self._cursor = ""
         self._synced = False
@@ -70,6 +74,11 @@ class JobsView:
     def jobs(self) -> Mapping[str, job_pb2.Job]:
         """The jobs by id. Between a reset and the next snapshot: as known before."""
         return MappingProxyType(self._jobs)
+
+    @property
+    def paused_queues(self) -> frozenset[str]:
+        """The queues that are paused by name; "all" stands for every queue."""
+        return self._paused
 
     @property
     def cursor(self) -> str:
@@ -103,13 +112,26 @@ class JobsView:
             self._pages.extend(frame.snapshot.jobs)
             if not frame.snapshot.complete:
                 return applied
-            applied = Applied(self._replace(), synced=True)
+            queues = self._pause(frozenset(frame.snapshot.paused_queues))
+            applied = Applied(self._replace(), queues, synced=True)
         elif body == "events":
             changes = (self._fold(event) for event in frame.events.events)
-            applied = Applied(tuple(change for change in changes if change is not None))
+            changed = tuple(change for change in changes if change is not None)
+            paused = set(self._paused)
+            for each in frame.events.queues:
+                (paused.add if each.paused else paused.discard)(each.queue)
+            applied = Applied(changed, self._pause(frozenset(paused)))
         if frame.cursor:
             self._cursor = frame.cursor
         return applied
+
+    def _pause(self, queues: frozenset[str]) -> tuple[job_event_pb2.QueueChange, ...]:
+        """Make these the paused queues, and return what that changed."""
+        known, self._paused = self._paused, queues
+        return tuple(
+            job_event_pb2.QueueChange(queue=queue, paused=queue in queues)
+            for queue in sorted(known ^ queues)
+        )
 
     def _replace(self) -> tuple[Change, ...]:
         known, self._jobs = self._jobs, {job.job_id: job for job in self._pages}
@@ -146,7 +168,11 @@ class JobsView:
                 return Change(Kind.PROGRESSED, job)
             case "deleted":
                 self._deleted_revs[job_id] = event.rev
-                return Change(Kind.DELETED, self._jobs.pop(job_id)) if known else None
+                if known is None:
+                    return None
+                job = _copy(self._jobs.pop(job_id))
+                job.rev = event.rev
+                return Change(Kind.DELETED, job)
         return None
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
 
-from musicgen.api.jobs.v1 import job_service_pb2
+from musicgen.api.jobs.v1 import job_event_pb2, job_service_pb2
 from musicgen.client.backoff import Backoff
 from musicgen.client.view import Change, JobsView
 from musicgen.errors import MessageTooLarge, ServiceUnavailable, StudioError, WatchCursorCompacted
@@ -43,13 +43,16 @@ class Update:
 
     `synced` says that a snapshot was just completed: the view was brought up to date
     as a whole. `disconnected` says why there is no connection at the moment; the watch
-    goes on trying, and the next update without it means that it is back.
+    goes on trying, and the next update is `reconnected` when it is back. `queues` were paused
+    or resumed.
     """
 
     view: JobsView
     changes: tuple[Change, ...] = ()
+    queues: tuple[job_event_pb2.QueueChange, ...] = ()
     synced: bool = False
     disconnected: StudioError | None = None
+    reconnected: bool = False
 
 
 async def follow(
@@ -61,6 +64,7 @@ async def follow(
     filter or of a frame that is too large to be received.
     """
     failures = 0
+    away = False
     while True:
         call = open_call(view.cursor)
         alive = False
@@ -68,8 +72,9 @@ async def follow(
         try:
             while (frame := await asyncio.wait_for(call.read(), silence_s)) is not grpc.aio.EOF:
                 alive, failures = True, 0
-                update = _apply(view, frame)
-                if update.changes or update.synced:
+                update = replace(_apply(view, frame), reconnected=away)
+                away = False
+                if update.changes or update.queues or update.synced or update.reconnected:
                     yield update
         except TimeoutError:
             fault = ServiceUnavailable(f"The studio sent nothing for {silence_s:g} seconds.")
@@ -86,10 +91,11 @@ async def follow(
         if fault is None and alive:
             continue  # the server ends every watch well after a while
         failures += 1
+        away = True
         yield Update(view, disconnected=fault or ServiceUnavailable("The studio ended the watch."))
         await asyncio.sleep(backoff.delay_s(failures))
 
 
 def _apply(view: JobsView, frame: job_service_pb2.WatchJobsResponse) -> Update:
     applied = view.apply(frame)
-    return Update(view, applied.changes, applied.synced)
+    return Update(view, applied.changes, applied.queues, applied.synced)

@@ -17,6 +17,7 @@ MIX_FILE = "mix.wav"
 
 MAX_PREVIEWS = 64
 """More of one piece are a breach of the contract."""
+MAX_CHECKPOINT_BYTES = 64 << 20
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -39,10 +40,27 @@ class Preview:
             raise ValueError(f"a preview can't begin at frame {self.start_frame}")
 
 
-Report = Callable[[Progress | Preview], None]
-"""Tells how far work has come, or that a stretch can be heard. Raises
-musicgen.errors.Cancelled once the caller has cancelled: an engine calls it at least every
-half second of work and lets it raise."""
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What another attempt at the same piece can go on from.
+
+    `name` is a file in the scratch folder of 1 to MAX_CHECKPOINT_BYTES bytes, complete and not
+    touched again; each one has another name than the one before, which it replaces. Raises
+    ValueError for what can't be one.
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not _FILE_NAME.fullmatch(self.name):
+            raise ValueError(f"{self.name[:100]!r} can't be the file name of a checkpoint")
+
+
+Reported = Progress | Preview | Checkpoint
+Report = Callable[[Reported], None]
+"""Tells how far work has come, that a stretch can be heard, or that another attempt could go
+on from here. Raises musicgen.errors.Cancelled once the caller has cancelled: an engine calls
+it at least every half second of work and lets it raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +107,10 @@ class Parameters:
 
     `style_audio` is music, to be read only, that the style is taken from instead of from the
     prompt. With an `edit` the duration is about that of its source, which decides.
+
+    `checkpoint` is the newest Checkpoint of an earlier attempt, a file to be read only, which
+    may be gone. An engine goes on from it if all fits that the samples depend on, and begins
+    anew otherwise: it changes how long the work takes, and nothing else.
     """
 
     prompt: str
@@ -98,6 +120,7 @@ class Parameters:
     options: Mapping[str, Any]
     style_audio: Path | None = None
     edit: Edit | None = None
+    checkpoint: Path | None = None
 
 
 Severity = Literal["note", "warning", "error"]

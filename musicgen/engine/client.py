@@ -11,8 +11,16 @@ from typing import TypeVar
 import grpc
 
 from musicgen.api.engine.v1 import engine_service_pb2, engine_service_pb2_grpc
-from musicgen.engine.base import MAX_PREVIEWS, Generation, Manifest, Parameters, Preview
+from musicgen.engine.base import (
+    MAX_PREVIEWS,
+    Checkpoint,
+    Generation,
+    Manifest,
+    Parameters,
+    Reported,
+)
 from musicgen.engine.convert import (
+    checkpoint_from_proto,
     generation_from_proto,
     manifest_from_proto,
     parameters_to_proto,
@@ -27,7 +35,6 @@ from musicgen.errors import (
     ServiceUnavailable,
     StudioError,
 )
-from musicgen.progress import Progress
 from musicgen.rpc.channel import connect
 from musicgen.rpc.convert_progress import progress_from_proto
 from musicgen.rpc.status import from_rpc_error
@@ -109,11 +116,12 @@ class EngineClient:
 
     async def generate(
         self, parameters: Parameters, scratch: Path
-    ) -> AsyncGenerator[Progress | Preview | Made, None]:
-        """Yield progress and previews, then what was made. Closing the iterator cancels the
-        call; `describe` answers when the host has stopped working on it.
+    ) -> AsyncGenerator[Reported | Made, None]:
+        """Yield progress, previews and checkpoints, then what was made. Closing the iterator
+        cancels the call; `describe` answers when the host has stopped working on it.
 
-        Raises EngineCrashed for previews without a name of their own, or too many of them.
+        Raises EngineCrashed for too many previews, or one or a checkpoint without a name of
+        its own.
         """
         edit = parameters.edit
         request = engine_service_pb2.GenerateRequest(
@@ -122,9 +130,11 @@ class EngineClient:
             style_audio_path=str(parameters.style_audio or ""),
             edit_source_path=str(edit.source) if edit else "",
             regenerate=parts_to_proto(edit.regenerate) if edit else [],
+            checkpoint_path=str(parameters.checkpoint or ""),
         )
         call = self._stub.Generate(request, metadata=self._metadata)
         previews: set[str] = set()
+        newest: Checkpoint | None = None
         try:
             async for event in call:
                 match event.WhichOneof("event"):
@@ -136,6 +146,11 @@ class EngineClient:
                             raise EngineCrashed("The engine sent a preview twice, or too many.")
                         previews.add(preview.name)
                         yield preview
+                    case "checkpoint":
+                        before, newest = newest, checkpoint_from_proto(event.checkpoint)
+                        if newest == before:
+                            raise EngineCrashed("The engine sent a checkpoint twice.")
+                        yield newest
                     case "result":
                         yield Made(*generation_from_proto(event.result))
                         return

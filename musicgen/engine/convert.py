@@ -12,6 +12,7 @@ from musicgen.api.engine.v1 import engine_pb2, engine_service_pb2
 from musicgen.engine.base import (
     MAX_EXTRA_FILES,
     CheckedLyrics,
+    Checkpoint,
     ExtraFile,
     ExtraRole,
     Generation,
@@ -212,6 +213,19 @@ def preview_from_proto(message: engine_pb2.EnginePreview) -> Preview:
         return Preview(message.name, message.start_frame)
     except ValueError as error:
         raise EngineCrashed(f"The engine sent a preview that can't be one: {error}.") from error
+
+
+def checkpoint_to_proto(checkpoint: Checkpoint) -> engine_service_pb2.EngineCheckpoint:
+    """Convert a checkpoint."""
+    return engine_service_pb2.EngineCheckpoint(name=checkpoint.name)
+
+
+def checkpoint_from_proto(message: engine_service_pb2.EngineCheckpoint) -> Checkpoint:
+    """Convert a checkpoint. Raises EngineCrashed if it can't be one: the host is broken."""
+    try:
+        return Checkpoint(message.name)
+    except ValueError as error:
+        raise EngineCrashed(f"The engine sent a checkpoint that can't be one: {error}.") from error
 
 
 def struct_from_dict(values: Mapping[str, Any]) -> struct_pb2.Struct:

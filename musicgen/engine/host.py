@@ -27,7 +27,7 @@ from musicgen.engine import determinism
 from musicgen.engine.base import Engine
 from musicgen.engine.servicer import EngineServicer
 from musicgen.engine.worker import EngineWorker
-from musicgen.rpc import log
+from musicgen.rpc import log, telemetry, tracing
 from musicgen.rpc.interceptors import InFlight, StudioInterceptor
 from musicgen.rpc.limits import MAX_MESSAGE_BYTES
 
@@ -70,6 +70,7 @@ async def _serve(worker: EngineWorker, socket: Path, token: str) -> None:
     await stop.wait()
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(server.stop(DRAIN_S), 2 * DRAIN_S)
+    tracing.flush()
     sys.stderr.flush()
     os._exit(0)
 
@@ -107,7 +108,7 @@ def main() -> None:
     parser.add_argument("engine", help='"module:Class" of a subclass of Engine')
     parser.add_argument("--socket", type=Path, required=True, help="Unix socket to serve on")
     arguments = parser.parse_args()
-    log.configure("engine-host", os.environ.get("MUSICGEN_LOG_LEVEL", "INFO"))
+    telemetry.start("engine-host", log_level=os.environ.get("MUSICGEN_LOG_LEVEL", "INFO"))
     if not (token := _read_token()):
         parser.error("standard input has no token in its first line")
     _end_with_parent(arguments.socket)

@@ -12,9 +12,10 @@ from typing import Any
 import grpc
 
 from musicgen.api.engine.v1 import engine_service_pb2, engine_service_pb2_grpc
-from musicgen.engine.base import MIX_FILE, Edit, Preview
+from musicgen.engine.base import MIX_FILE, Checkpoint, Edit, Preview
 from musicgen.engine.convert import (
     checked_to_proto,
+    checkpoint_to_proto,
     generation_to_proto,
     manifest_to_proto,
     parameters_from_proto,
@@ -81,6 +82,7 @@ class EngineServicer(engine_service_pb2_grpc.EngineServiceServicer):
             parameters_from_proto(request.parameters),
             style_audio=_path(request.style_audio_path),
             edit=_edit(request),
+            checkpoint=_path(request.checkpoint_path),
         )
         events = self._worker.generate(parameters, Path(request.scratch_directory))
         async with contextlib.aclosing(events):
@@ -90,6 +92,10 @@ class EngineServicer(engine_service_pb2_grpc.EngineServiceServicer):
                     continue
                 if isinstance(event, Preview):
                     yield engine_service_pb2.GenerateResponse(preview=preview_to_proto(event))
+                    continue
+                if isinstance(event, Checkpoint):
+                    left = checkpoint_to_proto(event)
+                    yield engine_service_pb2.GenerateResponse(checkpoint=left)
                     continue
                 made = dataclasses.replace(event, decisions=with_runtime(event.decisions))
                 yield engine_service_pb2.GenerateResponse(

@@ -15,13 +15,12 @@ from musicgen.engine.base import (
     Generation,
     Manifest,
     Parameters,
-    Preview,
     Report,
+    Reported,
 )
 from musicgen.engine.threaded import ThreadedWork
 from musicgen.engine.validation import validate, validate_inputs
 from musicgen.errors import DiskFull, InvalidField, OutOfMemory, StudioError
-from musicgen.progress import Progress
 
 FULL_BYTES = 1 << 20
 """A disk with less than this left is full."""
@@ -74,7 +73,7 @@ class EngineWorker:
 
     async def generate(
         self, parameters: Parameters, scratch: Path
-    ) -> AsyncGenerator[Progress | Preview | Generation, None]:
+    ) -> AsyncGenerator[Reported | Generation, None]:
         """Yield what the engine reports, then what was made. Closing the iterator cancels,
         and waits until the engine has noticed. Raises a StudioError, or whatever the engine
         raised.

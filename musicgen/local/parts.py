@@ -7,12 +7,16 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import musicgen
 from musicgen.local import probes, valkey
 from musicgen.local.errors import CannotStart
 from musicgen.local.layout import Layout
 from musicgen.local.processes import Identity
+
+_WITH_METRICS = ("jobs", "runner", "inference", "looper", "library")
+_OTLP_PORT = 4317
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class Part:
 
 def studio_parts(layout: Layout, port: int, environ: Mapping[str, str]) -> list[Part]:
     """Return all parts of a studio that listens on `port`. Raises CannotStart if the
-    Valkey server is missing."""
+    Valkey server is missing, or where traces go is no address."""
     return [
         _valkey(layout),
         *(_service(layout, name, env) for name, env in _service_env(layout).items()),
@@ -103,7 +107,7 @@ def _service_env(layout: Layout) -> dict[str, dict[str, str]]:
 
 
 def _service(layout: Layout, name: str, env: Mapping[str, str]) -> Part:
-    sockets = [layout.socket(name)]
+    sockets = [layout.socket(name), _metrics_socket(layout, name)]
     if name == "library":
         sockets.append(layout.socket("library-http"))
     return Part(
@@ -113,6 +117,7 @@ def _service(layout: Layout, name: str, env: Mapping[str, str]) -> Part:
         env={
             **_python_env(layout),
             "MUSICGEN_ADDRESS": layout.address(name),
+            **_metrics_env(layout, name),
             **env,
         },
         sockets=tuple(sockets),
@@ -128,8 +133,10 @@ def _runner(layout: Layout) -> Part:
             **_python_env(layout),
             "MUSICGEN_REDIS_URL": _redis_url(layout),
             "MUSICGEN_RUNNER_NAME": "local",
+            **_metrics_env(layout, "runner"),
             **_peers(layout),
         },
+        sockets=(_metrics_socket(layout, "runner"),),
         rank=2,
         settle_s=1.0,
     )
@@ -147,6 +154,10 @@ def _gateway(layout: Layout, port: int, environ: Mapping[str, str]) -> Part:
             "MUSICGEN_LIBRARY_HTTP_ADDRESS": layout.address("library-http"),
             "MUSICGEN_JOBS_ADDRESS": layout.address("jobs"),
             "MUSICGEN_ADMIN_SOCKET": str(admin),
+            "MUSICGEN_METRICS_TARGETS": ",".join(
+                f"{name}=unix:{_metrics_socket(layout, name)}" for name in _WITH_METRICS
+            ),
+            **_traces_env(environ),
             **_peers(layout),
         },
         rank=3,
@@ -170,6 +181,31 @@ def _peers(layout: Layout) -> dict[str, str]:
         f"MUSICGEN_{name.upper()}_ADDRESS": layout.address(name)
         for name in ("library", "inference", "looper")
     }
+
+
+def _metrics_socket(layout: Layout, name: str) -> Path:
+    return layout.socket(f"{name}-metrics")
+
+
+def _metrics_env(layout: Layout, name: str) -> dict[str, str]:
+    return {"MUSICGEN_METRICS_ADDRESS": f"unix:{_metrics_socket(layout, name)}"}
+
+
+def _traces_env(environ: Mapping[str, str]) -> dict[str, str]:
+    """Tell the gateway, too, where traces go: the others read that variable themselves. It
+    speaks no TLS to a collector; then only what the page begins is traced."""
+    given = environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+    try:
+        endpoint = urlsplit(given)
+        host, port = endpoint.hostname, endpoint.port or _OTLP_PORT
+    except ValueError as error:
+        raise CannotStart(
+            f"OTEL_EXPORTER_OTLP_ENDPOINT={given!r} is no address ({error}).",
+            remedy="Give it as http://localhost:4317, or unset it.",
+        ) from error
+    if endpoint.scheme != "http" or not host:
+        return {}
+    return {"MUSICGEN_OTLP_ADDRESS": f"[{host}]:{port}" if ":" in host else f"{host}:{port}"}
 
 
 def _redis_url(layout: Layout) -> str:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from musicgen.rpc import log
+from musicgen.rpc.health import UNASKED_S, Check, Health
 from musicgen.rpc.interceptors import InFlight, StudioInterceptor
 from musicgen.rpc.limits import MAX_MESSAGE_BYTES, MAX_METADATA_BYTES
 
-HEALTH_INTERVAL_S = 1.0
-CHECK_TIMEOUT_S = 10.0
 DRAIN_LIMIT_S = 10.0
 
 OPTIONS: Sequence[tuple[str, int]] = (
@@ -30,9 +29,6 @@ OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.so_reuseport", 0),
 )
-
-Check = Callable[[], Awaitable[str]]
-"""Returns why the service can't do its work now, or "" if it can."""
 
 
 class RpcServer:
@@ -48,9 +44,7 @@ class RpcServer:
 
     def __init__(self, services: Sequence[str], check: Check) -> None:
         self._in_flight = InFlight()
-        self._check = check
-        self._services = list(services)
-        self._health = health.aio.HealthServicer()
+        self._health = Health(services, check)
         self.draining = asyncio.Event()
         self.grpc = grpc.aio.server(
             interceptors=[StudioInterceptor(self._in_flight)], options=list(OPTIONS)
@@ -66,10 +60,10 @@ class RpcServer:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.draining.set)
         self.grpc.add_insecure_port(address)
-        await self._report_health()
+        await self._health.refresh()
         await self.grpc.start()
         log.get().info("serving", address=address)
-        watching = asyncio.create_task(self._watch_health())
+        watching = asyncio.create_task(self._health.keep_fresh(UNASKED_S))
         await self.draining.wait()
         watching.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -78,28 +72,3 @@ class RpcServer:
         grace_s = self._in_flight.longest_s(DRAIN_LIMIT_S)
         log.get().info("draining", grace_s=round(grace_s, 3))
         await self.grpc.stop(grace_s)
-
-    async def _fault(self) -> str:
-        """A check that fails or hangs is a fault too: health must not stay as it was."""
-        try:
-            async with asyncio.timeout(CHECK_TIMEOUT_S):
-                return await self._check()
-        except TimeoutError:
-            return f"Its check takes more than {CHECK_TIMEOUT_S:g} s."
-        except Exception as error:
-            log.get().error("defect", exc_info=error)
-            return f"Its check failed: {error!r}"
-
-    async def _watch_health(self) -> None:
-        while True:
-            await asyncio.sleep(HEALTH_INTERVAL_S)
-            await self._report_health()
-
-    async def _report_health(self) -> None:
-        why = await self._fault()
-        status = health_pb2.HealthCheckResponse.ServingStatus
-        value = status.NOT_SERVING if why else status.SERVING
-        for service in ("", *self._services):
-            await self._health.set(service, value)
-        if why:
-            log.get().warning("not serving", why=why)

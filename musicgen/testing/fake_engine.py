@@ -9,6 +9,8 @@ fail, hang or crash through the whole studio. What it makes is a sine, known bit
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import os
 import sys
 import time
@@ -23,8 +25,10 @@ from musicgen import errors
 from musicgen.artifacts import sha256_of
 from musicgen.audio.codecs import BLOCK_FRAMES, Samples
 from musicgen.engine.base import (
+    MAX_CHECKPOINT_BYTES,
     MIX_FILE,
     CheckedLyrics,
+    Checkpoint,
     Engine,
     ExtraFile,
     Generation,
@@ -33,6 +37,7 @@ from musicgen.engine.base import (
     Parameters,
     Preview,
     Report,
+    Reported,
     TimeRange,
 )
 from musicgen.progress import Progress, ProgressMeter, Stage
@@ -87,6 +92,12 @@ class Script:
     wrong_preview: str = ""
     """What is wrong with every preview: one of `wrong`; empty (it holds no frame); again
     (all have one name)."""
+    checkpoints: int = 0
+    """After every how many steps a checkpoint is left. A run that is given one goes on after
+    the step that it was left at, if it asks for the same."""
+    wrong_checkpoint: str = ""
+    """What is wrong with every checkpoint: missing, empty, large, or again (all have one
+    name)."""
 
 
 OPTIONS_SCHEMA: Mapping[str, Any] = {
@@ -129,6 +140,8 @@ OPTIONS_SCHEMA: Mapping[str, Any] = {
                 "again",
             ]
         },
+        "checkpoints": {"type": "integer", "minimum": 0, "maximum": 10_000},
+        "wrong_checkpoint": {"enum": ["", "missing", "empty", "large", "again"]},
     },
 }
 
@@ -207,14 +220,24 @@ class FakeEngine(Engine):
         """Write the sine, step by step."""
         script = dataclasses.replace(self._script, **parameters.options)
         meter = ProgressMeter([Stage("playing", script.steps, 1.0)])
-        self._report(report, script, meter.enter("playing"))
+        begins = meter.enter("playing")
+        done, heard = _steps_done(parameters, script), 0
+        if done:
+            begins = meter.skip(done, detail=f"going on from step {done} of {script.steps}")
+        self._report(report, script, begins)
         samples, told = _samples(parameters)
-        for step in range(1, script.steps + 1):
+        for step in range(done + 1, script.steps + 1):
             self._misbehave(script, step)
             time.sleep(script.step_s)
             self._report(report, script, meter.advance(detail=f"step {step}"))
-            for index in range(*(script.previews * n // script.steps for n in (step - 1, step))):
+            for index in range(heard, script.previews * step // script.steps):
                 self._report(report, script, _write_preview(samples, scratch, script, index))
+                heard = index + 1
+            if script.checkpoints and step % script.checkpoints == 0:
+                left = _write_checkpoint(parameters, scratch, script, step)
+                self._report(report, script, left)
+        for index in range(heard, script.previews):  # there was no step left to do
+            self._report(report, script, _write_preview(samples, scratch, script, index))
         _write(samples, scratch / MIX_FILE, script.wrong)
         return Generation(
             title=" ".join(parameters.prompt.split())[:60],
@@ -240,7 +263,7 @@ class FakeEngine(Engine):
         return CheckedLyrics(found, timed(parameters.lyrics, parameters.duration_s))
 
     @staticmethod
-    def _report(report: Report, script: Script, event: Progress | Preview) -> None:
+    def _report(report: Report, script: Script, event: Reported) -> None:
         try:
             report(event)
         except errors.Cancelled:
@@ -308,6 +331,39 @@ def _write_preview(samples: Samples, scratch: Path, script: Script, index: int) 
     end = start if script.wrong_preview == "empty" else end
     _write(samples[start:end], scratch / name, script.wrong_preview)
     return Preview(name, start)
+
+
+def _write_checkpoint(
+    parameters: Parameters, scratch: Path, script: Script, step: int
+) -> Checkpoint:
+    """Leave what another run can go on from."""
+    wrong = script.wrong_checkpoint
+    path = scratch / f"checkpoint-{0 if wrong == 'again' else step}.json"
+    if wrong == "large":
+        with path.open("wb") as file:
+            file.truncate(MAX_CHECKPOINT_BYTES + 1)
+    elif wrong != "missing":
+        state = {"of": _digest(parameters), "step": step}
+        path.write_text("" if wrong == "empty" else json.dumps(state), encoding="utf-8")
+    return Checkpoint(path.name)
+
+
+def _steps_done(parameters: Parameters, script: Script) -> int:
+    """Return after which step a run goes on; 0 without a checkpoint that fits."""
+    if not parameters.checkpoint:
+        return 0
+    try:
+        state = json.loads(parameters.checkpoint.read_bytes())
+        fits = state["of"] == _digest(parameters) and 0 < state["step"] <= script.steps
+        return int(state["step"]) if fits else 0
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
+def _digest(parameters: Parameters) -> str:
+    """Return a hash of all that is asked for."""
+    asked = dataclasses.replace(parameters, checkpoint=None)
+    return hashlib.sha256(repr(asked).encode()).hexdigest()
 
 
 def _write_extras(samples: Samples, scratch: Path, script: Script) -> list[ExtraFile]:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 
-from musicgen.rpc import log
+from musicgen.rpc import telemetry
 from musicgen.settings import SettingsError, load
 from services.inference.service import InferenceService
 from services.inference.settings import Settings
@@ -20,7 +20,9 @@ def main() -> None:
     """Run as a program."""
     try:
         settings = load(Settings, os.environ)
-        log.configure("inference", settings.log_level)
+        telemetry.start(
+            "inference", log_level=settings.log_level, metrics_address=settings.metrics_address
+        )
         asyncio.run(_serve(settings))
     except SettingsError as error:
         sys.exit(f"services.inference: {error}")

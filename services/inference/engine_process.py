@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 from musicgen.api.engine.v1 import engine_service_pb2
-from musicgen.engine.base import Manifest, Parameters, Preview
+from musicgen.engine.base import Manifest, Parameters, Reported
 from musicgen.engine.client import Made
 from musicgen.engine.waiting import to_the_end
 from musicgen.errors import (
@@ -23,6 +23,7 @@ from musicgen.errors import (
 )
 from musicgen.progress import Progress
 from musicgen.rpc import log
+from services.inference import metrics
 from services.inference.host_process import EXIT_WAIT_S, HostProcess
 from services.inference.registry import EngineEntry
 
@@ -96,6 +97,7 @@ class EngineProcess:
 
     async def _start(self) -> HostProcess:
         self.state, self.detail, self._loaded = State.STARTING, "", ()
+        metrics.ENGINE_STARTS.labels(self.entry.name).inc()
         try:
             host = await HostProcess.start(
                 self.entry.command,
@@ -141,8 +143,8 @@ class EngineProcess:
 
     async def generate(
         self, parameters: Parameters, scratch: Path
-    ) -> AsyncGenerator[Progress | Preview | Made, None]:
-        """Yield progress and previews, then what the host made in `scratch`.
+    ) -> AsyncGenerator[Reported | Made, None]:
+        """Yield progress, previews and checkpoints, then what the host made in `scratch`.
 
         When this iterator is closed, or its reader cancelled, the host has stopped writing
         before that returns, even if it must be killed. Raises what the engine raised,

@@ -142,7 +142,7 @@ class Finishing:
                 tick()
                 key = f"{self._prefix}/{part.name}"
                 with self._store.writing(key) as temporary:
-                    part.path.replace(temporary)
+                    shutil.move(part.path, temporary)  # artifacts may be on another disk
                 placed.append(self._store.path(key))
         except BaseException:
             for path in placed:

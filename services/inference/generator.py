@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +22,11 @@ from musicgen.engine.validation import validate, validate_inputs
 from musicgen.engine.waiting import to_the_end
 from musicgen.errors import InvalidField, ModelNotFound
 from musicgen.progress import Progress
-from services.inference import recipe
+from services.inference import metrics, recipe
+from services.inference.checkpoints import Checkpoints, StoredCheckpoint
 from services.inference.engine_process import EngineProcess
 from services.inference.finishing import Extra, Finished, Finishing, Report
+from services.inference.passing import Passing
 from services.inference.previews import Previews, StoredPreview
 from services.inference.scratch import Scratch
 
@@ -34,7 +37,8 @@ takes about 0.2 s, of MP3 about 3 s)."""
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What one claim of a job asks for. `at` is the path of the spec in the request."""
+    """What one claim of a job asks for. `checkpoint` is the key of the one that the parameters
+    go on from, "" if there is none. `at` is the path of the spec in the request."""
 
     job_id: str
     fence: int
@@ -43,6 +47,7 @@ class Order:
     format: Format
     made_from: Mapping[str, Any] = field(default_factory=dict)
     """What the audio in the parameters is, for the recipe."""
+    checkpoint: str = ""
     at: str = "spec"
 
 
@@ -58,6 +63,9 @@ class Produced:
     extras: tuple[Extra, ...] = ()
 
 
+Event = Progress | StoredPreview | StoredCheckpoint | Produced
+
+
 class Generator:
     """Runs orders; as many at once as there are engines."""
 
@@ -69,8 +77,9 @@ class Generator:
         self._scratch = scratch
         self._claims = ClaimGuard()
 
-    async def run(self, order: Order) -> AsyncGenerator[Progress | StoredPreview | Produced, None]:
-        """Yield progress and previews, then the stored track. Closing the iterator cancels.
+    async def run(self, order: Order) -> AsyncGenerator[Event, None]:
+        """Yield progress, previews and checkpoints, then the stored track. Closing the iterator
+        cancels.
 
         Raises ModelNotFound, the InvalidRequests of `validate`, ClaimLost, EngineCrashed,
         GenerationTimeout, DiskFull, OutOfMemory, and what else the engine raises.
@@ -114,11 +123,14 @@ class Generator:
 
     async def _make(
         self, order: Order, engine: EngineProcess, manifest: Manifest, folder: Path, prefix: str
-    ) -> AsyncGenerator[Progress | StoredPreview | Produced, None]:
-        parameters, course = order.parameters, _Course()
+    ) -> AsyncGenerator[Event, None]:
+        parameters, course, began_s = order.parameters, _Course(), time.monotonic()
         made: Made | None = None
-        previews = Previews(self._store, prefix, folder, manifest)
-        making = previews.among(engine.generate(parameters, folder))
+        passing = Passing(
+            Previews(self._store, prefix, folder, manifest),
+            Checkpoints(self._store, order.job_id, folder, order.checkpoint),
+        )
+        making = passing.among(engine.generate(parameters, folder))
         async with contextlib.aclosing(making) as events:
             async for event in events:
                 if isinstance(event, Made):
@@ -139,6 +151,8 @@ class Generator:
             async for step in steps:
                 yield course.at(step, HOST_SHARE, 1.0)
         finished, mix = work.result, work.result.mix
+        metrics.GENERATION_SECONDS.labels(manifest.name).inc(time.monotonic() - began_s)
+        metrics.GENERATED_SECONDS.labels(manifest.name).inc(mix.properties.duration_s)
         made_recipe = recipe.build(manifest, parameters, made.generation, mix, order.made_from)
         yield Produced(
             stored=finished.stored,

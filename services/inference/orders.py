@@ -11,11 +11,12 @@ from google.protobuf import json_format
 
 from musicgen.api.audio.v1 import audio_pb2
 from musicgen.api.inference.v1 import inference_service_pb2
-from musicgen.artifacts import ArtifactStore, sha256_of
+from musicgen.artifacts import ArtifactStore, StoredFile, sha256_of
 from musicgen.engine.base import Edit
 from musicgen.engine.convert import dict_from_struct, parameters_from_proto, parts_from_proto
 from musicgen.errors import InvalidField
 from musicgen.rpc.convert_audio import format_from_proto
+from services.inference.checkpoints import usable
 from services.inference.generator import Order
 
 DEFAULT_ENGINE = "composer"
@@ -41,6 +42,10 @@ def order_from_request(
             "source": _lineage(spec.edit.source, request.edit_source, path),
             "regenerate": [[part.start_s, part.end_s] for part in parts],
         }
+    checkpoint = ""
+    if request.HasField("checkpoint") and (found := _checkpoint(request, store)):
+        parameters = dataclasses.replace(parameters, checkpoint=found)
+        checkpoint = request.checkpoint.key
     return Order(
         job_id=request.job_id,
         fence=request.fence,
@@ -48,7 +53,15 @@ def order_from_request(
         parameters=parameters,
         format=format_from_proto(spec.format),
         made_from=made_from,
+        checkpoint=checkpoint,
     )
+
+
+def _checkpoint(
+    request: inference_service_pb2.GenerateRequest, store: ArtifactStore
+) -> Path | None:
+    given = request.checkpoint
+    return usable(store, request.job_id, StoredFile(given.key, given.sha256, given.size_bytes))
 
 
 def _key(track: audio_pb2.ProducedTrack, field: str) -> str:

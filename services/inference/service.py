@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 
 from musicgen.api.inference.v1.inference_service_pb2_grpc import (
     add_InferenceServiceServicer_to_server,
@@ -12,8 +13,9 @@ from musicgen.api.inference.v1.model_service_pb2_grpc import add_ModelServiceSer
 from musicgen.artifacts import ArtifactStore
 from musicgen.rpc.server import RpcServer
 from musicgen.settings import SettingsError
+from services.inference import metrics
 from services.inference.devices.listing import Devices
-from services.inference.engine_process import EngineProcess
+from services.inference.engine_process import EngineProcess, State
 from services.inference.environment_setup import EnvironmentSetup
 from services.inference.environments.environments import Environments
 from services.inference.generator import Generator
@@ -50,6 +52,7 @@ class InferenceService:
             )
             for name, entry in load_registry(settings.engines_file, environments).items()
         }
+        _tell_states(self.engines)
         if unknown := set(settings.prewarmed) - set(self.engines):
             raise SettingsError(f"MUSICGEN_PREWARM names unknown engines: {sorted(unknown)}")
         self._scratch = Scratch(settings.data_root)
@@ -83,6 +86,17 @@ class InferenceService:
             await self._shelf.close()
             await asyncio.gather(*(engine.stop() for engine in self.engines.values()))
             await asyncio.to_thread(self._scratch.close)
+
+
+def _tell_states(engines: Mapping[str, EngineProcess]) -> None:
+    """Have the metrics ask the engines, whenever somebody reads them."""
+    for name, engine in engines.items():
+        for state in State:
+
+            def is_so(engine: EngineProcess = engine, state: State = state) -> float:
+                return float(engine.state is state)
+
+            metrics.ENGINE_STATE.labels(name, state.value).set_function(is_so)
 
 
 async def _warm(engine: EngineProcess) -> None:

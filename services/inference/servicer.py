@@ -24,6 +24,7 @@ from musicgen.rpc import log
 from musicgen.rpc.convert_audio import artifact_to_proto
 from musicgen.rpc.convert_progress import progress_to_proto
 from musicgen.rpc.work import during
+from services.inference.checkpoints import MEDIA_TYPE, StoredCheckpoint
 from services.inference.devices.listing import Devices
 from services.inference.engine_process import EngineProcess, State
 from services.inference.environment_setup import EnvironmentSetup
@@ -82,6 +83,9 @@ class InferenceServicer(inference_service_pb2_grpc.InferenceServiceServicer):
                 yield inference_service_pb2.GenerateResponse(result=track)
             elif isinstance(event, StoredPreview):
                 yield inference_service_pb2.GenerateResponse(preview=_preview(event))
+            elif isinstance(event, StoredCheckpoint):
+                checkpoint = artifact_to_proto(event.stored, MEDIA_TYPE)
+                yield inference_service_pb2.GenerateResponse(checkpoint=checkpoint)
             else:
                 yield inference_service_pb2.GenerateResponse(progress=progress_to_proto(event))
 

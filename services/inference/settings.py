@@ -13,6 +13,9 @@ class Settings:
     address: str = field(metadata={"help": 'where to listen: "unix:/path.sock" or "host:port"'})
     data_root: Path = field(metadata={"help": "folder of the artifact store"})
     log_level: str = field(default="INFO", metadata={"help": "least level that is logged"})
+    metrics_address: str = field(
+        default="", metadata={"help": "where to serve metrics; nowhere if it is not set"}
+    )
     engines_file: Path | None = field(
         default=None, metadata={"help": "JSON file that registers more engines"}
     )

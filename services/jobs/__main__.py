@@ -54,7 +54,7 @@ async def serve(settings: Settings) -> None:
         "looper": connect(settings.looper_address),
     }
     library = library_service_pb2_grpc.LibraryServiceStub(channels["library"])
-    hub = WatchHub(store)
+    hub = WatchHub(store, server.draining)
     lost_worker = EngineCrashed("The worker stopped answering in the middle of the job.")
     reconciler = Reconciler(
         store,
@@ -72,7 +72,6 @@ async def serve(settings: Settings) -> None:
             max_attempts=settings.max_attempts,
         ),
         limits=WatchLimits(settings.watch_s, settings.bookmark_s),
-        draining=server.draining,
     )
     job_service_pb2_grpc.add_JobServiceServicer_to_server(job_servicer, server.grpc)
     queue_service_pb2_grpc.add_QueueServiceServicer_to_server(QueueServicer(store), server.grpc)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from services.jobs.records import Change
 from services.jobs.store import age, just_before
@@ -12,35 +12,44 @@ class Coalescer:
     """Lets one progress change a job through in `interval_s`; the newest one replaces
     those held back. With an interval of 0 everything passes."""
 
+    __slots__ = ("_held", "_interval_s", "_number", "_sent_s")
+
     def __init__(self, interval_s: float) -> None:
         self._interval_s = interval_s
+        self._number = 0
         self._sent_s: dict[str, float] = {}
-        self._held: dict[str, Change] = {}
+        self._held: dict[str, tuple[int, Change]] = {}
 
-    def pass_on(self, changes: Iterable[Change], now_s: float) -> list[Change]:
+    def pass_on(self, changes: Sequence[Change], now_s: float) -> Sequence[Change]:
         """Return what may be sent at `now_s`, in order."""
         if self._interval_s <= 0:
-            return list(changes)
-        passed: list[Change] = []
+            return changes
+        passed: list[tuple[int, Change]] = []
         for change in changes:
-            self._held.pop(change.job_id, None)
-            if change.progress is None:
+            self._number += 1
+            if change.progress is not None:
+                self._held[change.job_id] = (self._number, change)
+                continue
+            if change.queue is None:
+                self._held.pop(change.job_id, None)
                 self._sent_s.pop(change.job_id, None)
-                passed.append(change)
-            else:
-                self._held[change.job_id] = change
-        for job_id in list(self._held):
-            if now_s - self._sent_s.get(job_id, float("-inf")) >= self._interval_s:
-                self._sent_s[job_id] = now_s
-                passed.append(self._held.pop(job_id))
-        return sorted(passed, key=lambda change: age(change.position))
+            passed.append((self._number, change))
+        earliest_s = now_s - self._interval_s
+        due = [id for id in self._held if self._sent_s.get(id, earliest_s) <= earliest_s]
+        for job_id in due:
+            self._sent_s[job_id] = now_s
+            passed.append(self._held.pop(job_id))
+        passed.sort(key=lambda numbered: numbered[0])
+        return [change for _, change in passed]
 
     def cursor(self, position: str) -> str:
         """Return from where to resume after `position`: what is held back comes again."""
-        oldest = min((age(change.position) for change in self._held.values()), default=None)
-        if oldest is None or age(position) < oldest:
+        if not self._held:
             return position
-        return just_before(f"{oldest[0]}-{oldest[1]}")
+        _, oldest = min(self._held.values(), key=lambda numbered: numbered[0])
+        if age(position) < age(oldest.position):
+            return position
+        return just_before(oldest.position)
 
     def wait_s(self, now_s: float, limit_s: float) -> float:
         """Return how long until something held back may go, at most `limit_s`."""

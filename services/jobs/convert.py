@@ -15,6 +15,7 @@ from services.jobs.records import (
     JobRecord,
     PastAttempt,
     Priority,
+    QueueChange,
     QueueRecord,
     State,
 )
@@ -73,6 +74,11 @@ def change_to_proto(change: Change) -> job_event_pb2.JobEvent:
     else:
         event.deleted.SetInParent()
     return event
+
+
+def queue_change_to_proto(change: QueueChange) -> job_event_pb2.QueueChange:
+    """Convert a change of a queue."""
+    return job_event_pb2.QueueChange(queue=change.name, paused=change.paused)
 
 
 def state_to_proto(state: State) -> job_pb2.Job.State.ValueType:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 from collections.abc import AsyncIterator, Mapping
@@ -25,7 +24,7 @@ from services.jobs.hub import WatchHub
 from services.jobs.masks import ReadMask
 from services.jobs.records import JobRecord, State
 from services.jobs.store import PAGE, JobStore, Place, filter_states
-from services.jobs.watch import Watch, WatchLimits
+from services.jobs.watch import Telling, Watch, WatchLimits
 
 DEFAULT_PAGE = 50
 MAX_FILTER_IDS = 100
@@ -51,13 +50,12 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         acceptance: Acceptance,
         *,
         limits: WatchLimits,
-        draining: asyncio.Event,
     ) -> None:
         self._store = store
         self._hub = hub
         self._acceptance = acceptance
         self._limits = limits
-        self._draining = draining
+        self._telling = Telling()
 
     async def CreateJob(
         self, request: job_service_pb2.CreateJobRequest, context: Context
@@ -195,7 +193,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         await self._store.delete(request.job_id)
         return job_service_pb2.DeleteJobResponse()
 
-    async def WatchJobs(
+    def WatchJobs(
         self, request: job_service_pb2.WatchJobsRequest, context: Context
     ) -> AsyncIterator[job_service_pb2.WatchJobsResponse]:
         """Watch jobs."""
@@ -204,16 +202,22 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
                 "A watch can't be limited to states.",
                 fields={"filter.states": "must be empty: a watch shows every state"},
             )
-        _, ids, _ = read_filter(request.filter)
+        _, job_ids, batch_ids = read_filter(request.filter)
         interval_s = request.min_interval.ToNanoseconds() / 1e9
         if not 0 <= interval_s <= MAX_INTERVAL_S:
             rule = f"must be from 0 to {MAX_INTERVAL_S:.0f} s"
             raise InvalidField(f"min_interval {rule}.", fields={"min_interval": rule})
         watch = Watch(
-            self._store, self._hub, self._limits, self._draining, job_ids=ids, interval_s=interval_s
+            self._store,
+            self._hub,
+            self._limits,
+            self._telling,
+            job_ids=job_ids,
+            batch_ids=batch_ids,
+            interval_s=interval_s,
+            read_mask=request.read_mask,
         )
-        async for frame in watch.frames(request.cursor):
-            yield frame
+        return watch.frames(request.cursor)
 
 
 def read_filter(filter: job_pb2.JobFilter) -> tuple[set[State], list[str], list[str]]:

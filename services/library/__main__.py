@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 
-from musicgen.rpc import log
+from musicgen.rpc import telemetry
 from musicgen.settings import SettingsError, load
 from services.library.service import LibraryService
 from services.library.settings import Settings
@@ -21,10 +21,12 @@ def main() -> int:
     """Read the settings and run; 2 if they are wrong."""
     try:
         settings = load(Settings, os.environ)
+        telemetry.start(
+            "library", log_level=settings.log_level, metrics_address=settings.metrics_address
+        )
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
-    log.configure("library", settings.log_level)
     asyncio.run(run(settings))
     return 0
 

@@ -25,7 +25,7 @@ from musicgen.errors import (
     UnsupportedFormat,
 )
 from musicgen.rpc import log
-from services.library import attachments, containers, editing, files, pages, peaks
+from services.library import attachments, containers, editing, files, metrics, pages, peaks
 from services.library.attachments import Attachment
 from services.library.editing import Edit
 from services.library.index import Index, Row, normalised
@@ -162,11 +162,16 @@ class Library:
                     self.shelf.place(folder, track)
                 except FileExistsError:  # by another process, meanwhile
                     track = self.shelf.read(track_id)
+                else:
+                    metrics.TRACKS.inc()
+                    metrics.TRACK_BYTES.inc(track.size_bytes)
             self._remember(track)
             return track
 
-    def discard_artifacts(self, produced: Produced) -> None:
-        """Remove the artifacts of what is now a track; fine if they are gone already."""
+    def discard_artifacts(self, job_id: str, produced: Produced) -> None:
+        """Remove the artifacts of what is now a track, and the checkpoints of its job, which
+        is settled when it comes here; fine if they are gone already."""
+        self._store.remove_prefix(self._store.stages_prefix(job_id))
         for key in produced.artifact_keys:
             path = self._store.path(key)
             if files.is_contained(path, self._store.root / "artifacts"):

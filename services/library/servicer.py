@@ -62,7 +62,7 @@ class LibraryServicer(library_service_pb2_grpc.LibraryServiceServicer):
         track = await asyncio.to_thread(
             self._library.register, request.job_id, request.output_index, produced
         )
-        await asyncio.to_thread(self._library.discard_artifacts, produced)
+        await asyncio.to_thread(self._library.discard_artifacts, request.job_id, produced)
         # Made already, unless the track is long.
         self._waveforms.begin(track.track_id)
         return pb.RegisterTrackResponse(track=convert.track_to_proto(track))

@@ -21,6 +21,9 @@ class Settings:
         default=7 * 86_400.0, metadata={"help": "life of exports, uploads and leftovers"}
     )
     log_level: str = field(default="INFO", metadata={"help": "DEBUG, INFO, WARNING or ERROR"})
+    metrics_address: str = field(
+        default="", metadata={"help": "where to serve metrics; nowhere if it is not set"}
+    )
 
     def __post_init__(self) -> None:
         """Refuse values that can't work."""

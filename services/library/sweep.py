@@ -14,7 +14,8 @@ PREVIEWS_KEEP_S = 3600.0
 
 class Sweeper:
     """Removes old files of workers (exports that were downloaded or not, previews, output of
-    claims that never committed) and old finished uploads. Tracks are not touched."""
+    claims that never committed, checkpoints of jobs that made no track) and old finished
+    uploads. Tracks are not touched."""
 
     def __init__(self, root: Path, keep_s: float) -> None:
         self._folders = (root / "artifacts", root / "uploads")
@@ -22,7 +23,7 @@ class Sweeper:
 
     def sweep(self, now_s: float | None = None) -> int:
         """Remove files last written more than `keep_s` ago, and the previews of a claim
-        when the last of them is PREVIEWS_KEEP_S old; returns how many."""
+        when the last of them is PREVIEWS_KEEP_S old, if that is sooner; returns how many."""
         now_s = time.time() if now_s is None else now_s
         removed = 0
         for folder in self._folders:
@@ -44,4 +45,4 @@ class Sweeper:
         # The first is played as long as the piece is being made, which may take hours.
         together = path.parent.glob(f"{PREVIEW_PREFIX}*")
         newest_s = max((each.lstat().st_mtime for each in together), default=0.0)
-        return newest_s < now_s - PREVIEWS_KEEP_S
+        return newest_s < now_s - min(PREVIEWS_KEEP_S, self._keep_s)

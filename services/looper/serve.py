@@ -9,7 +9,7 @@ import sys
 
 from musicgen.api.looper.v1 import looper_service_pb2_grpc
 from musicgen.artifacts import ArtifactStore
-from musicgen.rpc import log
+from musicgen.rpc import telemetry
 from musicgen.rpc.server import RpcServer
 from musicgen.settings import SettingsError, load
 from services.looper.servicer import SERVICE, LooperServicer
@@ -31,9 +31,11 @@ def main() -> int:
     """Read the settings and serve. Returns the process's exit code."""
     try:
         settings = load(Settings, os.environ)
+        telemetry.start(
+            "looper", log_level=settings.log_level, metrics_address=settings.metrics_address
+        )
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
-    log.configure("looper", settings.log_level)
     asyncio.run(serve(settings))
     return 0

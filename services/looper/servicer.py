@@ -18,7 +18,7 @@ from musicgen.claims import ClaimGuard
 from musicgen.progress import Progress
 from musicgen.rpc.convert_progress import progress_to_proto
 from musicgen.rpc.work import during
-from services.looper import convert, points
+from services.looper import convert, metrics, points
 from services.looper.loops import Report
 from services.looper.threads import Finished, in_thread
 from services.looper.work import Found, find_loops, render_loop
@@ -100,6 +100,7 @@ class LooperServicer(looper_service_pb2_grpc.LooperServiceServicer):
             if isinstance(event, Progress):
                 yield looper_service_pb2.RenderLoopResponse(progress=progress_to_proto(event))
                 continue
+            metrics.RENDERED_SECONDS.inc(event.result.properties.duration_s)
             result = convert.render_to_proto(request, order, event.result)
             yield looper_service_pb2.RenderLoopResponse(result=result)
 

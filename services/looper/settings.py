@@ -13,6 +13,9 @@ class Settings:
     address: str = field(metadata={"help": '"unix:/path.sock" or "host:port" to listen on'})
     data_root: Path = field(metadata={"help": "root folder of the artifact store"})
     log_level: str = field(default="INFO", metadata={"help": "DEBUG, INFO, WARNING or ERROR"})
+    metrics_address: str = field(
+        default="", metadata={"help": "where to serve metrics; nowhere if it is not set"}
+    )
     looper_slots: int = field(
         default=2, metadata={"help": "analyses and renders at the same time; more have to wait"}
     )

@@ -126,7 +126,7 @@ describe('the environment of an engine', () => {
   it('is known anew when the studio comes back', async () => {
     const environment = await openEnvironment();
     memory.engines.put(sampleSinger(READY_ENVIRONMENT));
-    await happen(() => memory.jobs.drop());
+    await happen(() => memory.jobs.history.drop());
     window.dispatchEvent(new Event('online'));
     await waitFor(() =>
       expect(environment.getByTestId('environment-state')).toHaveTextContent('Ready'),

@@ -189,7 +189,7 @@ describe('a library that was away', () => {
     const { studio } = await openPage();
     expect(await screen.findByText('The library is starting.')).toBeInTheDocument();
     memory.library.down = false;
-    await happen(() => memory.jobs.drop());
+    await happen(() => memory.jobs.history.drop());
     act(() => studio.hub.poke());
     expect(await screen.findByTestId('library-row')).toHaveTextContent('Rainy Night');
     expect(screen.queryByText('The library is starting.')).toBeNull();

@@ -35,7 +35,7 @@ describe('making a track', () => {
     const jobId = await make('rainy night', '7');
     const live = await card();
     expect(live.getByText('composer, 1 min, seed 7')).toBeInTheDocument();
-    expect(live.getByTestId('job-stage')).toHaveTextContent('Waits for a worker');
+    expect(live.getByTestId('job-stage')).toHaveTextContent('Next in line');
     expect(live.queryByTestId('job-percent')).toBeNull();
 
     await happen(() => memory.jobs.start(jobId));
@@ -139,7 +139,7 @@ describe('making a track', () => {
     memory.jobs.failNext.set('createJob', new ConnectError('gone', Code.Unavailable));
     await userEvent.click(screen.getByTestId('make'));
     expect(await screen.findByText('The studio does not answer.')).toBeInTheDocument();
-    await happen(() => memory.jobs.drop());
+    await happen(() => memory.jobs.history.drop());
     await waitFor(() => expect(screen.queryByText('The studio does not answer.')).toBeNull());
   });
 

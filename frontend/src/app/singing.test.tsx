@@ -7,6 +7,7 @@ import {
   Engine_State,
   type GenerateSpec,
 } from '@/gen/musicgen/api/inference/v1/inference_service_pb';
+import type { BatchCreateJobsRequest } from '@/gen/musicgen/api/jobs/v1/job_service_pb';
 import { studioError } from '@/testing/memory-errors';
 import { createMemoryStudio, type MemoryStudio } from '@/testing/memory-studio';
 import { closePages, openPage } from '@/testing/open-page';
@@ -201,27 +202,33 @@ describe('versions', () => {
     expect(seeds).toEqual([4_294_967_294, 4_294_967_295, 0]);
   });
 
-  it('without a seed have each their own, and none is made twice after a failure', async () => {
+  it('are one batch: all or none, and none is made twice after a failure', async () => {
     await openPage(memory);
     await userEvent.click(screen.getByTestId('versions-2'));
-    memory.jobs.onAccepted = () => {
-      memory.jobs.onAccepted = () => {};
-      const lost = studioError(Code.Unavailable, 'STORE_UNAVAILABLE', 'No store.', 'Try again.');
-      memory.jobs.failNext.set('createJob', lost);
-    };
-    await make();
+    const lost = studioError(Code.Unavailable, 'STORE_UNAVAILABLE', 'No store.', 'Try again.');
+    memory.jobs.failNext.set('batchCreateJobs', lost);
+    await make(0);
     expect(await screen.findByTestId('error-message')).toHaveTextContent('No store.');
     await userEvent.click(screen.getByTestId('make'));
     await waitFor(() => expect(memory.jobs.jobs).toHaveLength(2));
     const requests = memory.jobs.calls
-      .filter((call) => call.method === 'createJob')
-      .map(
-        (call) => call.request as { requestId: string; spec: { kind: { value: GenerateSpec } } },
-      );
-    const ids = requests.map(({ requestId }) => requestId);
-    expect(ids).toHaveLength(4);
-    expect(ids.slice(2)).toEqual(ids.slice(0, 2));
-    expect(new Set(ids).size).toBe(2);
-    expect(requests[0]?.spec.kind.value.parameters?.seed).toBeUndefined();
+      .filter((call) => call.method === 'batchCreateJobs')
+      .map((call) => call.request as BatchCreateJobsRequest);
+    expect(requests).toHaveLength(2);
+    expect(requests[1]?.requestId).toBe(requests[0]?.requestId);
+    const seeds = requests[1]?.requests.map(({ spec }) => {
+      return spec?.kind.case === 'generate' && spec.kind.value.parameters?.seed;
+    });
+    expect(seeds).toEqual([undefined, undefined]);
+    expect(await screen.findByTestId('batch-card')).toHaveTextContent('2 versions');
+  });
+
+  it('that are refused are refused at their field', async () => {
+    await openPage(memory);
+    await userEvent.click(screen.getByTestId('versions-2'));
+    await userEvent.click(screen.getByTestId('make'));
+    expect(await screen.findByTestId('field-error')).toHaveTextContent('1 to 2,000 characters');
+    expect(screen.getByTestId('prompt')).toHaveFocus();
+    expect(memory.jobs.jobs).toHaveLength(0);
   });
 });

@@ -269,7 +269,7 @@ describe('a studio that is away', () => {
     expect(field.getByTestId('remedy')).toHaveTextContent('musicgen up');
     expect(memory.uploads.ranges).toHaveLength(5);
     memory.uploads.down = false;
-    await happen(() => memory.jobs.drop());
+    await happen(() => memory.jobs.history.drop());
     await waitFor(() => expect(screen.getByTestId('connection')).toHaveTextContent('Reconnecting'));
     await happen(() => page.studio.hub.poke());
     expect(await field.findByText('90 kB')).toBeInTheDocument();

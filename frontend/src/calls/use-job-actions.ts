@@ -1,9 +1,18 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { useState } from 'react';
 import { useClients } from '@/api/clients';
 import { type ApiError, readError } from '@/api/errors';
 import { newRequestId } from '@/api/request-id';
+import type { Job } from '@/gen/musicgen/api/jobs/v1/job_pb';
+import type { MoveJobRequestSchema } from '@/gen/musicgen/api/jobs/v1/job_service_pb';
 import { useJobsStore } from '@/watch/react';
 import { useCallError } from '@/watch/use-call-error';
+
+/** Where a waiting job goes, and how urgent it is from then on. */
+export type Move = Pick<
+  Exclude<MessageInitShape<typeof MoveJobRequestSchema>, { $typeName: string }>,
+  'priority' | 'place'
+>;
 
 export interface JobActions {
   readonly busy: boolean;
@@ -13,7 +22,12 @@ export interface JobActions {
   readonly cancel: () => void;
   readonly retry: () => void;
   readonly clear: () => void;
+  /** The job as it was moved; undefined if it could not be (then error says why, or it runs). */
+  readonly move: (move: Move) => Promise<Job | undefined>;
 }
+
+/** Reasons that only say that the job was faster. */
+const OVERTAKEN = ['JOB_NOT_WAITING', 'JOB_ALREADY_TERMINAL'];
 
 /** What can be asked of one job. The watch shows what comes of it. */
 export function useJobActions(jobId: string): JobActions {
@@ -22,15 +36,18 @@ export function useJobActions(jobId: string): JobActions {
   const [busy, setBusy] = useState(false);
   const [asked, setAsked] = useState(false);
   const [error, setError] = useCallError();
-  const ask = async (call: () => Promise<void>) => {
-    if (busy) return;
+  const ask = async <T>(call: () => Promise<T>): Promise<T | undefined> => {
+    if (busy) return undefined;
     setBusy(true);
     setAsked(true);
     setError(null);
     try {
-      await call();
+      return await call();
     } catch (thrown) {
-      setError(readError(thrown));
+      const refusal = readError(thrown);
+      // It was taken, or ended, meanwhile: the card shows that.
+      if (!OVERTAKEN.includes(refusal.reason)) setError(refusal);
+      return undefined;
     } finally {
       setBusy(false);
     }
@@ -47,6 +64,12 @@ export function useJobActions(jobId: string): JobActions {
     clear: () =>
       void ask(async () => {
         await jobs.deleteJob({ jobId });
+      }),
+    move: (move) =>
+      ask(async () => {
+        const { job } = await jobs.moveJob({ jobId, ...move });
+        store.merge(job);
+        return job;
       }),
   };
 }

@@ -7,12 +7,13 @@ import { applyKeptTheme } from '@/app/theme';
 import { LyricsFinding_Severity } from '@/gen/musicgen/api/engine/v1/engine_pb';
 import { ErrorReason } from '@/gen/musicgen/api/errors/v1/error_reason_pb';
 import { Engine_State } from '@/gen/musicgen/api/inference/v1/inference_service_pb';
-import { type Job, JobSpecSchema } from '@/gen/musicgen/api/jobs/v1/job_pb';
+import { type Job, Job_State, JobSpecSchema } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import { browserTabs, lonelyTab } from '@/watch/tabs';
 import { createMemoryStudio, type MemoryStudio } from './memory-studio';
 import { sampleAudio } from './sample-audio';
 import { sampleLoopRecipe, sampleLoops } from './sample-loops';
 import { sampleModels } from './sample-models';
+import { crowd, furnishQueue } from './sample-queue';
 import { sampleRecipe } from './sample-recipe';
 import { READY_ENVIRONMENT, sampleSinger, sampleSongRecipe } from './sample-singer';
 import { workOnEngines } from './work-on-engines';
@@ -22,17 +23,19 @@ import { workOnEngines } from './work-on-engines';
  * the build, so nothing of it is in the product.
  * ?tabs=real joins the other tabs of this page in one watch.
  * ?scene=empty starts with nothing; ?scene=frozen leaves the work where it is;
- * ?scene=ready has the singing engine set up, with a model.
+ * ?scene=ready has the singing engine set up, with a model; ?scene=queue has a line that
+ * stands still, ?scene=crowd one of 500; &paused pauses it.
  */
 const query = new URLSearchParams(location.search);
 const scene = query.get('scene') ?? 'busy';
 const tabs = query.has('tabs') ? browserTabs() : lonelyTab();
 const memory = createMemoryStudio();
-memory.jobs.onAccepted = (job) => {
-  if (scene !== 'frozen') void work(memory, job);
-};
-if (scene !== 'empty') furnish(memory);
+if (scene === 'queue') furnishQueue(memory);
+else if (scene === 'crowd') crowd(memory, 500);
+else if (scene !== 'empty') furnish(memory);
 if (scene === 'ready') equip(memory);
+if (query.has('paused')) memory.jobs.pause('all', true);
+if (scene !== 'frozen' && scene !== 'queue') workInOrder(memory);
 
 const root = document.getElementById('root');
 const audio = document.createElement('audio');
@@ -87,8 +90,6 @@ function furnish(to: MemoryStudio): void {
     timedLyrics: '[00:10.00]Rain on the window\n[00:14.50]All through the night\n',
   };
 
-  const accept = to.jobs.onAccepted;
-  to.jobs.onAccepted = () => {};
   addTrack(to, 't1', 'Slow Harbour Lights (loop 1 h)', 3_600, {
     artist: 'Ada',
     genre: 'Ambient',
@@ -138,7 +139,19 @@ function furnish(to: MemoryStudio): void {
   });
   for (let part = 0; part < 4; part += 1) to.jobs.preview(running, 12);
   submit(to, 'Gentle solo piano waltz, 76 bpm, melancholy', 60);
-  to.jobs.onAccepted = accept;
+}
+
+/** One worker a queue, that takes what comes next. */
+function workInOrder(on: MemoryStudio): void {
+  const busy = new Set<string>();
+  setInterval(() => {
+    for (const queue of new Set(on.jobs.jobs.map((job) => job.queue))) {
+      const job = busy.has(queue) ? undefined : on.jobs.next(queue);
+      if (job === undefined) continue;
+      busy.add(queue);
+      void work(on, job).finally(() => busy.delete(queue));
+    }
+  }, 200);
 }
 
 async function work(on: MemoryStudio, job: Job): Promise<void> {
@@ -150,10 +163,13 @@ async function work(on: MemoryStudio, job: Job): Promise<void> {
   const short = job.spec?.kind.case === 'export' || job.spec?.kind.case === 'findLoops';
   const steps = short ? 4 : 24;
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-  await pause(300);
   on.jobs.start(job.jobId);
   for (let step = 1; step <= steps; step += 1) {
     await pause(250);
+    if (on.jobs.job(job.jobId).state === Job_State.CANCELLING) {
+      on.jobs.cancelled(job.jobId);
+      return;
+    }
     const stage = step < steps / 3 ? 'composing' : 'rendering';
     const eta = step > 3 ? { eta: { seconds: BigInt(Math.ceil((steps - step) / 4)) } } : {};
     on.jobs.progress(job.jobId, { stage, step, steps, fraction: step / steps, ...eta });

@@ -99,3 +99,27 @@ export const RegenerateIcon = () => (
     <path d="M10 12v4" />
   </Icon>
 );
+
+export const GripIcon = () => (
+  <Icon size={16}>
+    <path d="M7 5h.01M13 5h.01M7 10h.01M13 10h.01M7 15h.01M13 15h.01" strokeWidth="2.4" />
+  </Icon>
+);
+
+export const UpIcon = () => (
+  <Icon size={16}>
+    <path d="m5 12 5-5 5 5" />
+  </Icon>
+);
+
+export const BelowIcon = () => (
+  <Icon size={16}>
+    <path d="m5 8 5 5 5-5" />
+  </Icon>
+);
+
+export const FrontIcon = () => (
+  <Icon size={16}>
+    <path d="M4.5 4h11M5 13l5-5 5 5M10 8v8.5" />
+  </Icon>
+);

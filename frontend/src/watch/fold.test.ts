@@ -42,6 +42,9 @@ const progressed = (cursor: string, jobId: string, rev: bigint, fraction: number
     },
   });
 
+const paused = (cursor: string, ...queues: { queue: string; paused: boolean }[]) =>
+  frame({ cursor, body: { case: 'events', value: { queues } } });
+
 const deleted = (cursor: string, jobId: string, rev: bigint) =>
   frame({
     cursor,
@@ -139,6 +142,31 @@ describe('the fold of watch frames', () => {
     expect(view.jobs.has('a')).toBe(true);
     const ahead = fold([changed('c1', job('a', 3n))], view);
     expect(mergeJob(ahead, job('a', 1n, Job_State.QUEUED))).toBe(ahead);
+  });
+
+  it('knows which queues are paused: from the snapshot, then from each change', () => {
+    const half = frame({
+      body: { case: 'snapshot', value: { jobs: [job('a', 1n)], complete: false } },
+    });
+    const whole = frame({
+      cursor: 'c1',
+      body: { case: 'snapshot', value: { complete: true, pausedQueues: ['all', 'loop'] } },
+    });
+    const begin = fold([half, whole]);
+    expect([...begin.pausedQueues]).toEqual(['all', 'loop']);
+    const changes = paused(
+      'c2',
+      { queue: 'all', paused: false },
+      { queue: 'export', paused: true },
+      { queue: 'export', paused: false },
+    );
+    const after = fold([changes], begin);
+    expect([...after.pausedQueues]).toEqual(['loop']);
+    expect(after.jobs).toBe(begin.jobs);
+    expect(after.cursor).toBe('c2');
+    expect(fold([changes], after).pausedQueues).toEqual(after.pausedQueues); // told twice
+    expect(fold([changed('c3', job('a', 2n))], after).pausedQueues).toBe(after.pausedQueues);
+    expect(fold([snapshot([], 'c9')], after).pausedQueues.size).toBe(0);
   });
 
   it('leaves a frame alone that it does not know', () => {

@@ -1,4 +1,4 @@
-import type { JobEvent } from '@/gen/musicgen/api/jobs/v1/job_event_pb';
+import type { JobEvent, QueueChange } from '@/gen/musicgen/api/jobs/v1/job_event_pb';
 import type { Job } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import type { WatchJobsResponse } from '@/gen/musicgen/api/jobs/v1/job_service_pb';
 
@@ -7,6 +7,8 @@ export interface JobsView {
   /** Whether a whole snapshot was seen: before that, "no jobs" means nothing. */
   readonly ready: boolean;
   readonly jobs: ReadonlyMap<string, Job>;
+  /** Queues whose jobs wait until they are resumed; ALL_QUEUES stands for every one. */
+  readonly pausedQueues: ReadonlySet<string>;
   /** Where in the history this is; empty before the first whole snapshot. */
   readonly cursor: string;
   /** Pages of a snapshot that is not complete yet; null outside one. */
@@ -15,9 +17,13 @@ export interface JobsView {
   readonly gone: ReadonlyMap<string, bigint>;
 }
 
+/** Paused by this name, every queue waits, apart from pauses of its own. */
+export const ALL_QUEUES = 'all';
+
 export const EMPTY_VIEW: JobsView = {
   ready: false,
   jobs: new Map(),
+  pausedQueues: new Set(),
   cursor: '',
   pages: null,
   gone: new Map(),
@@ -32,13 +38,17 @@ export function applyFrame(view: JobsView, frame: WatchJobsResponse): JobsView {
       return {
         ready: true,
         jobs: new Map(pages.map((job) => [job.jobId, keepSame(view.jobs.get(job.jobId), job)])),
+        pausedQueues: new Set(frame.body.value.pausedQueues),
         cursor: frame.cursor,
         pages: null,
         gone: new Map(),
       };
     }
-    case 'events':
-      return { ...applyEvents(view, frame.body.value.events), cursor: frame.cursor || view.cursor };
+    case 'events': {
+      const { events, queues } = frame.body.value;
+      const cursor = frame.cursor || view.cursor;
+      return { ...applyEvents(view, events), pausedQueues: applyQueues(view, queues), cursor };
+    }
     case 'bookmark':
       return { ...view, cursor: frame.cursor || view.cursor };
     case 'reset':
@@ -59,7 +69,18 @@ export function dropPages(view: JobsView): JobsView {
   return view.pages === null ? view : { ...view, pages: null };
 }
 
+function applyQueues(view: JobsView, changes: readonly QueueChange[]): ReadonlySet<string> {
+  if (changes.length === 0) return view.pausedQueues;
+  const paused = new Set(view.pausedQueues);
+  for (const change of changes) {
+    if (change.paused) paused.add(change.queue);
+    else paused.delete(change.queue);
+  }
+  return paused;
+}
+
 function applyEvents(view: JobsView, events: readonly JobEvent[]): JobsView {
+  if (events.length === 0) return view;
   const jobs = new Map(view.jobs);
   const gone = new Map(view.gone);
   for (const event of events) {

@@ -11,7 +11,7 @@ import { lengthWords } from '@/ui/time';
 export function stageWords(job: Job): string {
   if (job.state === Job_State.QUEUED) {
     return job.attempt > 0
-      ? `Waits to be tried again (${job.attempt} of ${job.maxAttempts} attempts used)`
+      ? `Waits, then tries again (${attemptWords(job)})`
       : 'Waits for a worker';
   }
   if (job.state === Job_State.CANCELLING) return 'Stopping';
@@ -21,6 +21,11 @@ export function stageWords(job: Job): string {
   const named = stage.charAt(0).toUpperCase() + stage.slice(1);
   if (progress.detail !== '') return `${named}: ${progress.detail}`;
   return progress.steps > 1 ? `${named} (${progress.step} of ${progress.steps})` : named;
+}
+
+/** The attempt that comes next: "attempt 2 of 3". */
+export function attemptWords(job: Job): string {
+  return `attempt ${job.attempt + 1} of ${job.maxAttempts}`;
 }
 
 /** Why the last attempt came to nothing, while the next one is awaited. */

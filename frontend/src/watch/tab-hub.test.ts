@@ -82,6 +82,18 @@ describe('the tabs of a browser', () => {
     expect(cursors()).toEqual(['']);
   });
 
+  it('tell each other which queues are paused, late ones too', async () => {
+    studio.jobs.pause('loop', true);
+    const first = openTab();
+    await vi.waitFor(() => expect(first.store.view.ready).toBe(true));
+    const late = openTab();
+    await vi.waitFor(() => expect([...late.store.view.pausedQueues]).toEqual(['loop']));
+    studio.jobs.pause('all', true);
+    studio.jobs.pause('loop', false);
+    await vi.waitFor(() => expect([...late.store.view.pausedQueues]).toEqual(['all']));
+    expect(cursors()).toEqual(['']);
+  });
+
   it('pass the stream on when the leader closes: the next goes on from the cursor', async () => {
     const jobId = await submit('before');
     const [leader, heir, third] = [openTab(), openTab(), openTab()];
@@ -102,7 +114,7 @@ describe('the tabs of a browser', () => {
   });
 
   it('never show half a snapshot to a follower', async () => {
-    studio.jobs.pageSize = 2;
+    studio.jobs.history.pageSize = 2;
     for (let count = 0; count < 5; count += 1) await submit(`job ${count}`);
     const [leader, follower] = [openTab(), openTab()];
     const sizes = new Set<number>();
@@ -117,8 +129,8 @@ describe('the tabs of a browser', () => {
     const [leader, follower] = [openTab(), openTab()];
     await vi.waitFor(() => expect(follower.store.view.ready).toBe(true));
     studio.jobs.start(jobId);
-    studio.jobs.compact();
-    studio.jobs.drop();
+    studio.jobs.history.compact();
+    studio.jobs.history.drop();
     await submit('after');
     for (const tab of [leader, follower]) {
       await vi.waitFor(() => expect(tab.store.view.jobs.size).toBe(2));
@@ -132,7 +144,7 @@ describe('the tabs of a browser', () => {
     await vi.waitFor(() => expect(follower.store.view.ready).toBe(true));
     const seen: string[] = [];
     follower.store.subscribe(() => seen.push(follower.store.connection));
-    studio.jobs.drop();
+    studio.jobs.history.drop();
     await vi.waitFor(() => expect(seen).toContain('reconnecting'));
     await vi.waitFor(() => expect(leader.store.connection).toBe('live'));
     await vi.waitFor(() => expect(follower.store.connection).toBe('live'));

@@ -100,11 +100,14 @@ export class TabHub {
   }
 
   #postState(): void {
-    const { ready, jobs, cursor } = this.#store.view;
+    const { ready, jobs, pausedQueues, cursor } = this.#store.view;
     if (!ready) return;
     const frame = create(WatchJobsResponseSchema, {
       cursor,
-      body: { case: 'snapshot', value: { jobs: [...jobs.values()], complete: true } },
+      body: {
+        case: 'snapshot',
+        value: { jobs: [...jobs.values()], complete: true, pausedQueues: [...pausedQueues] },
+      },
     });
     this.#tabs.channel.post({
       kind: 'state',

@@ -67,7 +67,8 @@ async def run(settings: Settings) -> None:
     lanes: list[tuple[Lane, int]] = [(ExportLane(library), settings.export_slots)]
     if settings.inference_address:
         channels.append(connect(settings.inference_address))
-        lanes.append((GenerateLane(channels[-1], library), settings.generate_slots))
+        generate = GenerateLane(channels[-1], library, settings.engines_taken)
+        lanes.append((generate, settings.generate_slots))
         lanes.append((InstallModelLane(channels[-1]), settings.install_slots))
         lanes.append((VerifyModelLane(channels[-1]), settings.verify_slots))
         lanes.append((SetupEngineLane(channels[-1]), settings.setup_slots))

@@ -69,8 +69,15 @@ class GenerateLane(Lane):
 
     name = "generate"
 
-    def __init__(self, inference: grpc.aio.Channel, library: grpc.aio.Channel) -> None:
+    def __init__(
+        self,
+        inference: grpc.aio.Channel,
+        library: grpc.aio.Channel,
+        taken: frozenset[str] = frozenset(),
+    ) -> None:
+        """`taken` names the engines whose jobs are taken; empty: those of all."""
         super().__init__(inference)
+        self._taken = taken
         self._inference = inference_service_pb2_grpc.InferenceServiceStub(inference)
         self._library = library_service_pb2_grpc.LibraryServiceStub(library)
         self._named: list[str] | None = None
@@ -94,9 +101,11 @@ class GenerateLane(Lane):
         return found
 
     async def queues(self) -> list[str]:
-        """Return a queue for each engine that was there when they were last announced."""
+        """Return a queue for each engine that was there when they were last announced, and
+        whose jobs are taken. Those of the others are accepted all the same, and wait for a
+        worker that takes them."""
         named = list(await self.engines()) if self._named is None else self._named
-        return [f"generate.{name}" for name in named]
+        return [f"generate.{name}" for name in named if not self._taken or name in self._taken]
 
     async def work(self, claim: Claim, spec: job_pb2.JobSpec) -> AsyncGenerator[Event, None]:
         """Generate a track, from what the audio in the spec stands for now."""
@@ -109,11 +118,15 @@ class GenerateLane(Lane):
         if spec.generate.HasField("edit"):
             track = await _resolved(self._library, spec.generate.edit.source)
             request.edit_source.CopyFrom(track)
+        if claim.checkpoint:
+            request.checkpoint.MergeFromString(claim.checkpoint)
         async for response in self._inference.Generate(request):
             if response.HasField("progress"):
                 yield Event(progress=response.progress)
             elif response.HasField("preview"):
                 yield Event(preview=response.preview)
+            elif response.HasField("checkpoint"):
+                yield Event(checkpoint=response.checkpoint)
             elif response.HasField("result"):
                 yield Event(outcome=job_outcome_pb2.JobOutcome(tracks=[response.result]))
 

@@ -18,6 +18,10 @@ class Settings:
         default="", metadata={"help": "takes generate, install_model, verify_model, setup_engine"}
     )
     looper_address: str = field(default="", metadata={"help": "takes loop and find_loops jobs"})
+    generate_engines: str = field(
+        default="",
+        metadata={"help": "engines to take generate jobs of, with commas between; else all"},
+    )
     generate_slots: int = field(default=1, metadata={"help": "generate jobs at a time"})
     loop_slots: int = field(default=1, metadata={"help": "loop jobs at a time"})
     find_slots: int = field(default=1, metadata={"help": "find_loops jobs at a time"})
@@ -46,3 +50,8 @@ class Settings:
         )
         if min(slots) < 0:
             raise ValueError("slots must not be negative")
+
+    @property
+    def engines_taken(self) -> frozenset[str]:
+        """Names of the engines to take jobs of; empty: of all."""
+        return frozenset(filter(None, map(str.strip, self.generate_engines.split(","))))

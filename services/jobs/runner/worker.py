@@ -76,6 +76,8 @@ class Slot:
         ):
             ended.outcome = await self._attempt(claim)
             span.tell(outcome=ended.outcome)
+            if ended.outcome == "failed":
+                span.fail(ended.outcome)
 
     async def _attempt(self, claim: Claim) -> str:
         """Return how it ended, as metrics name it."""

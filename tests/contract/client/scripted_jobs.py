@@ -1,8 +1,9 @@
 """A small JobService that keeps the contract, in memory, with faults on request.
 
 What a job does is written in its prompt: "hang" runs until it is cancelled, "stubborn" runs
-on even then, "fail X" ends with the reason X, "heard" can be heard from each of its steps on,
-everything else makes a track.
+on even then, "fail X" ends with the reason X, "flaky X" fails with it once and is tried again,
+"heard" can be heard from each of its steps on, everything else makes a track. All that wait
+start at once, unless their queue is paused.
 """
 
 # ruff: noqa: N802, ARG002  # the contract's names and signatures
@@ -19,6 +20,7 @@ import grpc
 
 from musicgen.api.audio.v1 import audio_pb2
 from musicgen.api.jobs.v1 import (
+    batch_pb2,
     job_event_pb2,
     job_pb2,
     job_service_pb2,
@@ -41,6 +43,8 @@ from tests.contract.client.scripted_loops import find_loops, no_loop
 
 STEPS = 4
 STEP_S = 0.02
+RETRY_S = 0.1
+RANK_STEP = 1000
 TERMINAL = {job_pb2.Job.STATE_SUCCEEDED, job_pb2.Job.STATE_FAILED, job_pb2.Job.STATE_CANCELLED}
 
 Frame = job_service_pb2.WatchJobsResponse
@@ -75,9 +79,12 @@ class ScriptedJobs(job_service_pb2_grpc.JobServiceServicer):
         self.jobs: dict[str, job_pb2.Job] = {}
         self.created = 0
         self.cursors: list[str] = []
+        self.batches: dict[str, batch_pb2.JobBatch] = {}
+        self.paused: set[str] = set()
+        self.masks: list[list[str]] = []
         self._made = made
         self._requests: dict[str, str] = {}
-        self._history: list[job_event_pb2.JobEvent] = []
+        self._history: list[job_event_pb2.JobEvent | job_event_pb2.QueueChange] = []
         self._epoch = 1
         self._changed = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -90,12 +97,10 @@ class ScriptedJobs(job_service_pb2_grpc.JobServiceServicer):
     ) -> job_service_pb2.CreateJobResponse:
         """See the contract."""
         if request.request_id not in self._requests:
-            self._check(request.spec)
-            job = await self._accept(request.spec)
+            self.check(request.spec)
+            job = await self.accept(request.spec, request.priority)
             self._requests[request.request_id] = job.job_id
-        if self.faults.lost_replies:
-            self.faults.lost_replies -= 1
-            raise StoreUnavailable("The reply was lost.")
+        self.lose_reply()
         job_id = self._requests[request.request_id]
         return job_service_pb2.CreateJobResponse(job=self.jobs[job_id])
 
@@ -103,14 +108,18 @@ class ScriptedJobs(job_service_pb2_grpc.JobServiceServicer):
         self, request: job_service_pb2.GetJobRequest, context: Context
     ) -> job_service_pb2.GetJobResponse:
         """See the contract."""
-        return job_service_pb2.GetJobResponse(job=self._get(request.job_id))
+        return job_service_pb2.GetJobResponse(job=self.get(request.job_id))
 
     async def ListJobs(
         self, request: job_service_pb2.ListJobsRequest, context: Context
     ) -> job_service_pb2.ListJobsResponse:
         """See the contract."""
-        states = set(request.filter.states)
-        found = [job for job in reversed(self.jobs.values()) if not states or job.state in states]
+        states, ids = set(request.filter.states), self._wanted(request.filter)
+        found = [
+            job
+            for job in reversed(self.jobs.values())
+            if (not states or job.state in states) and (ids is None or job.job_id in ids)
+        ]
         start = int(request.page_token or 0)
         end = start + 2  # small pages, so that a client must go on
         return job_service_pb2.ListJobsResponse(
@@ -121,28 +130,27 @@ class ScriptedJobs(job_service_pb2_grpc.JobServiceServicer):
         self, request: job_service_pb2.CancelJobRequest, context: Context
     ) -> job_service_pb2.CancelJobResponse:
         """See the contract."""
-        job = self._get(request.job_id)
+        job = self.get(request.job_id)
         if job.state in TERMINAL:
             raise JobAlreadyTerminal(f"Job {job.job_id} has ended.")
-        await self._change(job, state=job_pb2.Job.STATE_CANCELLING)
-        self._cancelled[job.job_id].set()
+        await self.cancel(job)
         return job_service_pb2.CancelJobResponse(job=job)
 
     async def RetryJob(
         self, request: job_service_pb2.RetryJobRequest, context: Context
     ) -> job_service_pb2.RetryJobResponse:
         """See the contract."""
-        job = self._get(request.job_id)
+        job = self.get(request.job_id)
         if job.state not in TERMINAL:
             raise JobNotTerminal(f"Job {job.job_id} has not ended.")
-        again = await self._accept(job.spec, retry_of=job.job_id)
+        again = await self.accept(job.spec, job.priority, retry_of=job.job_id)
         return job_service_pb2.RetryJobResponse(job=again)
 
     async def DeleteJob(
         self, request: job_service_pb2.DeleteJobRequest, context: Context
     ) -> job_service_pb2.DeleteJobResponse:
         """See the contract."""
-        job = self._get(request.job_id)
+        job = self.get(request.job_id)
         if job.state not in TERMINAL:
             raise JobNotTerminal(f"Job {job.job_id} has not ended.")
         del self.jobs[job.job_id]
@@ -155,7 +163,8 @@ class ScriptedJobs(job_service_pb2_grpc.JobServiceServicer):
     ) -> AsyncIterator[Frame]:
         """See the contract."""
         self.cursors.append(request.cursor)
-        wanted = set(request.filter.job_ids)
+        self.masks.append(list(request.read_mask.paths))
+        wanted = self._wanted(request.filter)
         frames = self._frames(request.cursor, wanted)
         ends_after, how = self.faults.watch_ends.pop(0) if self.faults.watch_ends else (-1, "")
         sent = 0
@@ -196,7 +205,14 @@ class ScriptedJobs(job_service_pb2_grpc.JobServiceServicer):
 
     # ---- work ---------------------------------------------------------------------------
 
-    def _check(self, spec: job_pb2.JobSpec) -> None:
+    def lose_reply(self) -> None:
+        """Fail as if the reply were lost, if that is to happen."""
+        if self.faults.lost_replies:
+            self.faults.lost_replies -= 1
+            raise StoreUnavailable("The reply was lost.")
+
+    def check(self, spec: job_pb2.JobSpec) -> None:
+        """Raise what is wrong with a spec."""
         if spec.WhichOneof("kind") == "loop" and spec.loop.length_seconds > 36_000:
             raise InvalidField("A loop lasts up to ten hours.", fields={"length": "up to 36000"})
         if spec.WhichOneof("kind") != "generate":
@@ -212,30 +228,68 @@ class ScriptedJobs(job_service_pb2_grpc.JobServiceServicer):
         if spec.generate.engine not in {"", "composer", "singer"}:
             raise ModelNotFound(f"There is no engine {spec.generate.engine!r}.")
 
-    async def _accept(self, spec: job_pb2.JobSpec, retry_of: str = "") -> job_pb2.Job:
+    async def accept(
+        self,
+        spec: job_pb2.JobSpec,
+        priority: job_pb2.Job.Priority.ValueType,
+        *,
+        retry_of: str = "",
+        batch_id: str = "",
+    ) -> job_pb2.Job:
+        """Accept a job, and begin with it."""
         self.created += 1
+        kind = spec.WhichOneof("kind") or ""
         job = job_pb2.Job(
             job_id=f"job{self.created}",
             state=job_pb2.Job.STATE_QUEUED,
             spec=spec,
             max_attempts=3,
             retry_of=retry_of,
+            priority=priority or job_pb2.Job.PRIORITY_NORMAL,
+            queue=f"generate.{spec.generate.engine or 'composer'}" if kind == "generate" else kind,
+            rank=self.created * RANK_STEP,
+            batch_id=batch_id,
         )
         job.create_time.GetCurrentTime()
         self.jobs[job.job_id] = job
         self._cancelled[job.job_id] = asyncio.Event()
-        await self._change(job)
+        await self.change(job)
         task = asyncio.create_task(self._work(job))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return job
 
+    async def cancel(self, job: job_pb2.Job) -> None:
+        """Ask a job to stop: it does so at its next step, or at once if it waits."""
+        self._cancelled[job.job_id].set()
+        if job.state == job_pb2.Job.STATE_QUEUED:
+            await self._end(job, job_pb2.Job.STATE_CANCELLED)
+        elif job.state == job_pb2.Job.STATE_RUNNING:
+            await self.change(job, state=job_pb2.Job.STATE_CANCELLING)
+
+    async def pause(self, queue: str, *, paused: bool) -> None:
+        """Pause or resume a queue, or "all"."""
+        (self.paused.add if paused else self.paused.discard)(queue)
+        async with self._changed:
+            self._history.append(job_event_pb2.QueueChange(queue=queue, paused=paused))
+            self._changed.notify_all()
+
     async def _work(self, job: job_pb2.Job) -> None:
         await asyncio.sleep(STEP_S)
+        async with self._changed:
+            await self._changed.wait_for(
+                lambda: not self.paused & {"all", job.queue} or job.state in TERMINAL
+            )
+        if job.state in TERMINAL:
+            return
         job.start_time.GetCurrentTime()
-        job.attempt = 1
-        await self._change(job, state=job_pb2.Job.STATE_RUNNING)
+        job.attempt += 1
+        job.ClearField("not_before_time")
+        await self.change(job, state=job_pb2.Job.STATE_RUNNING)
         prompt = job.spec.generate.parameters.prompt
+        if prompt.startswith("flaky ") and job.attempt == 1:
+            await self._try_again(job, prompt.removeprefix("flaky "))
+            return
         step = 0
         endless = prompt in {"hang", "stubborn"}
         while endless or step < STEPS:
@@ -251,7 +305,7 @@ class ScriptedJobs(job_service_pb2_grpc.JobServiceServicer):
             if prompt == "heard":
                 preview = job.previews.add(start_frame=1000 * (step - 1))
                 preview.artifact.key = f"artifacts/{job.job_id}/1/preview-{step - 1}.flac"
-                await self._change(job)
+                await self.change(job)
         if job.job_id in self.faults.failing_jobs:
             prompt = "fail ENGINE_CRASHED"
         if prompt.startswith("fail "):
@@ -265,6 +319,19 @@ class ScriptedJobs(job_service_pb2_grpc.JobServiceServicer):
             return
         self._finish(job)
         await self._end(job, job_pb2.Job.STATE_SUCCEEDED)
+
+    async def _try_again(self, job: job_pb2.Job, reason: str) -> None:
+        job.error.CopyFrom(to_error_proto(by_reason(reason)("It failed once.")))
+        past = job.attempts.add(attempt=job.attempt, worker="scripted", error=job.error)
+        past.start_time.CopyFrom(job.start_time)
+        past.end_time.GetCurrentTime()
+        job.not_before_time.GetCurrentTime()
+        job.not_before_time.FromMilliseconds(
+            job.not_before_time.ToMilliseconds() + int(RETRY_S * 1000)
+        )
+        await self.change(job, state=job_pb2.Job.STATE_QUEUED)
+        await asyncio.sleep(RETRY_S)
+        await self._work(job)
 
     def _finish(self, job: job_pb2.Job) -> None:
         if job.spec.WhichOneof("kind") == "find_loops":
@@ -300,11 +367,12 @@ class ScriptedJobs(job_service_pb2_grpc.JobServiceServicer):
     async def _end(self, job: job_pb2.Job, state: job_pb2.Job.State.ValueType) -> None:
         job.end_time.GetCurrentTime()
         job.ClearField("previews")
-        await self._change(job, state=state)
+        await self.change(job, state=state)
 
-    async def _change(
+    async def change(
         self, job: job_pb2.Job, state: job_pb2.Job.State.ValueType | None = None
     ) -> None:
+        """Tell of a change of a job, which may be of its state."""
         if state is not None:
             job.state = state
         job.rev += 1
@@ -320,7 +388,14 @@ class ScriptedJobs(job_service_pb2_grpc.JobServiceServicer):
 
     # ---- watching -----------------------------------------------------------------------
 
-    async def _frames(self, cursor: str, wanted: set[str]) -> AsyncGenerator[Frame, None]:
+    def _wanted(self, filter: job_pb2.JobFilter) -> set[str] | None:
+        """Return the jobs that a filter names; None for all."""
+        if not filter.job_ids and not filter.batch_ids:
+            return None
+        members = (job.job_id for job in self.jobs.values() if job.batch_id in filter.batch_ids)
+        return {*filter.job_ids, *members}
+
+    async def _frames(self, cursor: str, wanted: set[str] | None) -> AsyncGenerator[Frame, None]:
         epoch = self._epoch
         if cursor:
             its_epoch, _, position = cursor.partition(".")
@@ -331,9 +406,11 @@ class ScriptedJobs(job_service_pb2_grpc.JobServiceServicer):
                 at = max(0, at - 1)
         else:
             at = len(self._history)
-            for job in [job for job in self.jobs.values() if not wanted or job.job_id in wanted]:
+            chosen = (job for job in self.jobs.values() if wanted is None or job.job_id in wanted)
+            for job in list(chosen):
                 yield Frame(snapshot=job_event_pb2.JobsSnapshot(jobs=[job]))
-            yield Frame(cursor=f"{epoch}.{at}", snapshot=job_event_pb2.JobsSnapshot(complete=True))
+            last = job_event_pb2.JobsSnapshot(complete=True, paused_queues=sorted(self.paused))
+            yield Frame(cursor=f"{epoch}.{at}", snapshot=last)
         while True:
             async with self._changed:
                 await self._changed.wait_for(
@@ -343,15 +420,19 @@ class ScriptedJobs(job_service_pb2_grpc.JobServiceServicer):
                     raise StoreUnavailable("The store was replaced.")
                 event = self._history[at]
             at += 1
-            if not wanted or event.job_id in wanted:
-                frame = Frame(
-                    cursor=f"{epoch}.{at}", events=job_event_pb2.JobEvents(events=[event])
-                )
+            if isinstance(event, job_event_pb2.QueueChange):
+                events = job_event_pb2.JobEvents(queues=[event])
+            elif wanted is None or event.job_id in wanted:
+                events = job_event_pb2.JobEvents(events=[event])
+            else:
+                continue
+            frame = Frame(cursor=f"{epoch}.{at}", events=events)
+            yield frame
+            if self.faults.repeat_events:
                 yield frame
-                if self.faults.repeat_events:
-                    yield frame
 
-    def _get(self, job_id: str) -> job_pb2.Job:
+    def get(self, job_id: str) -> job_pb2.Job:
+        """Return a job. Raises JobNotFound."""
         if job_id not in self.jobs:
             raise JobNotFound(f"There is no job {job_id}.")
         return self.jobs[job_id]

@@ -12,7 +12,7 @@ import grpc
 
 from musicgen.api.engine.v1 import engine_pb2
 from musicgen.api.inference.v1 import inference_service_pb2, inference_service_pb2_grpc
-from musicgen.api.jobs.v1 import job_service_pb2_grpc
+from musicgen.api.jobs.v1 import job_service_pb2_grpc, queue_service_pb2_grpc
 from musicgen.api.library.v1 import (
     library_service_pb2,
     library_service_pb2_grpc,
@@ -24,7 +24,8 @@ from musicgen.errors import EditConflict, ModelNotFound, TrackNotFound
 from musicgen.rpc.interceptors import InFlight, StudioInterceptor
 from musicgen.rpc.server import OPTIONS
 from tests.contract.client.scripted_http import ScriptedHttp
-from tests.contract.client.scripted_jobs import Context, Faults, ScriptedJobs
+from tests.contract.client.scripted_jobs import Context, Faults
+from tests.contract.client.scripted_queue import ScriptedQueueing, ScriptedQueues
 
 Result = TypeVar("Result")
 
@@ -175,7 +176,7 @@ class ScriptedStudio:
         self.library = ScriptedLibrary()  # type: ignore[abstract]  # clients call no more
         self.inference = ScriptedInference()  # type: ignore[abstract]  # the same
         self.system = ScriptedSystem()
-        self.jobs: ScriptedJobs
+        self.jobs: ScriptedQueueing
         self.port = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -216,13 +217,14 @@ class ScriptedStudio:
         self.run(self._stop())
 
     async def _prepare(self) -> None:
-        self.jobs = ScriptedJobs(self.faults, self.http.made)
+        self.jobs = ScriptedQueueing(self.faults, self.http.made)
 
     async def _start(self) -> None:
         server = grpc.aio.server(
             interceptors=[StudioInterceptor(InFlight())], options=list(OPTIONS)
         )
         job_service_pb2_grpc.add_JobServiceServicer_to_server(self.jobs, server)
+        queue_service_pb2_grpc.add_QueueServiceServicer_to_server(ScriptedQueues(self.jobs), server)
         library_service_pb2_grpc.add_LibraryServiceServicer_to_server(self.library, server)
         inference_service_pb2_grpc.add_InferenceServiceServicer_to_server(self.inference, server)
         system_service_pb2_grpc.add_SystemServiceServicer_to_server(self.system, server)

@@ -90,15 +90,36 @@ def test_candidates_without_a_seed(musicgen: Musicgen, studio: ScriptedStudio) -
 
 
 def test_candidates_that_fail_or_are_stopped(musicgen: Musicgen, studio: ScriptedStudio) -> None:
-    """What was made before is told; after Ctrl-C no further one begins."""
+    """One that fails takes nothing of the others away; Ctrl-C cancels all."""
     studio.faults.failing_jobs = {"job2"}
     failed = musicgen("generate", "soul", "--candidates", "3", "--json")
     assert failed.exit_code == 1
-    assert len(json.loads(failed.stdout)["candidates"]) == 1
+    assert json.loads(failed.stderr)["error"]["reason"] == "ENGINE_CRASHED"
+    made = json.loads(failed.stdout)["candidates"]
+    assert [one["job"]["state"] for one in made] == ["succeeded", "failed", "succeeded"]
+    assert [one["track"] is None for one in made] == [False, True, False]
+    assert {one["job"]["batch_id"] for one in made} == {"batch1"}
     pressing = interrupt_once_running(studio)
     assert musicgen("generate", "hang", "--candidates", "3").exit_code == 130
     pressing.join()
-    assert studio.jobs.created == 3
+    stopped = [studio.jobs.jobs[f"job{number}"] for number in (4, 5, 6)]
+    assert all(job.state == job.STATE_CANCELLED for job in stopped)
+    assert studio.jobs.created == 6
+
+
+def test_a_candidate_that_cannot_be_saved_ends_the_others(
+    musicgen: Musicgen, studio: ScriptedStudio
+) -> None:
+    """Nobody waits for them any more; none of them runs on unseen."""
+    studio.faults.wrong_bytes = True
+    args = ("--candidates", "2", "-o", "take.flac", "--json")
+    result = musicgen("generate", "soul", *args)
+    assert result.exit_code == 1
+    assert json.loads(result.stderr)["error"]["reason"] == "CHECKSUM_MISMATCH"
+    made = json.loads(result.stdout)["candidates"]
+    assert made[0]["track"]["track_id"] == "track1"
+    jobs = studio.jobs.jobs.values()
+    assert not any(job.state in {job.STATE_QUEUED, job.STATE_RUNNING} for job in jobs)
 
 
 def test_regenerate_asks_for_what_the_track_was(

@@ -91,8 +91,9 @@ def test_what_was_made_before_a_failure_is_told(
     assert json.loads(result.stderr)["error"]["reason"] == "ENGINE_CRASHED"
     made = json.loads(result.stdout)["variations"]
     paths = [one["output"] and one["output"]["path"] for one in made]
-    assert paths == (["take-1.flac"] if output else [None, None])
-    assert all(one["track"]["track_id"] in one["job"]["track_ids"] for one in made)
+    assert paths == (["take-1.flac", "take-2.flac", None] if output else [None, None, None])
+    assert all(one["track"]["track_id"] in one["job"]["track_ids"] for one in made[:2])
+    assert (made[2]["job"]["state"], made[2]["track"]) == ("failed", None)
 
 
 @pytest.mark.parametrize("command", [["generate", "rain"], ["vary", "track1"]])

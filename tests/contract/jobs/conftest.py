@@ -59,12 +59,12 @@ async def running(
     addresses are given."""
     store = JobStore.connect(valkey.url)
     await store.announce("test", {ENGINE.name: ENGINE.SerializeToString()}, ttl_s=60)
-    hub = WatchHub(store)
 
     async def check() -> str:
         return ""
 
     server = RpcServer(["musicgen.api.jobs.v1.JobService"], check)
+    hub = WatchHub(store, server.draining)
     nowhere = connect(library or f"unix:{folder}/nowhere.sock")
     asked = connect(inference or f"unix:{folder}/nowhere.sock")
     servicer = JobServicer(
@@ -81,7 +81,6 @@ async def running(
             max_attempts=3,
         ),
         limits=limits,
-        draining=server.draining,
     )
     queue_service_pb2_grpc.add_QueueServiceServicer_to_server(QueueServicer(store), server.grpc)
     job_service_pb2_grpc.add_JobServiceServicer_to_server(servicer, server.grpc)

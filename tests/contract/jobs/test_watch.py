@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import grpc
 import pytest
-from google.protobuf import duration_pb2
+import redis
+from google.protobuf import duration_pb2, field_mask_pb2
 
+from bench.jobs.wire import Http2
 from musicgen.api.audio.v1 import audio_pb2
 from musicgen.api.jobs.v1 import job_pb2, job_service_pb2
 from musicgen.api.progress.v1 import progress_pb2
@@ -19,7 +22,7 @@ from musicgen.rpc.status import from_rpc_error
 from services.jobs import hub
 from services.jobs.convert import preview_to_bytes
 from services.jobs.records import Claim
-from services.jobs.watch import Watch, WatchLimits
+from services.jobs.watch import Telling, Watch, WatchLimits
 from tests.contract.jobs.conftest import Jobs, running
 from tests.contract.jobs.test_job_service import created, generate
 from tests.valkey import Valkey
@@ -27,6 +30,7 @@ from tests.valkey import Valkey
 pytestmark = pytest.mark.contract
 
 Frame = job_service_pb2.WatchJobsResponse
+WATCH = "/musicgen.api.jobs.v1.JobService/WatchJobs"
 
 
 class Watcher:
@@ -230,8 +234,132 @@ async def test_previews_are_told_at_once(jobs: Jobs) -> None:
     late.close()
 
 
+async def batch_of(jobs: Jobs, size: int) -> tuple[str, list[str]]:
+    """Return an accepted batch and its jobs."""
+    one = job_service_pb2.CreateJobRequest(spec=generate())
+    made = await jobs.stub.BatchCreateJobs(
+        job_service_pb2.BatchCreateJobsRequest(requests=[one] * size)
+    )
+    return made.batch.batch_id, list(made.job_ids)
+
+
+async def test_a_batch_can_be_watched(jobs: Jobs) -> None:
+    """A watch of batches and jobs shows the jobs of either, each change once, whichever way a
+    job is meant; also what was missed of them."""
+    alone, other = await created(jobs), await created(jobs)
+    batch_id, members = await batch_of(jobs, 3)
+    either = job_pb2.JobFilter(job_ids=[alone.job_id, members[0]], batch_ids=[batch_id])
+    watcher = Watcher(jobs, filter=either)
+    cursor = await watcher.synced()
+    snapshot = [job.job_id for frame in watcher.frames for job in frame.snapshot.jobs]
+    assert sorted(snapshot) == sorted([alone.job_id, *members])
+    for id in (other.job_id, *members, alone.job_id):
+        await jobs.stub.CancelJob(job_service_pb2.CancelJobRequest(job_id=id))
+    await jobs.store.delete(members[1])
+    wanted = [(id, 2) for id in (*members, alone.job_id)] + [(members[1], 3)]
+    await watcher.until(lambda: len(watcher.events()) == 5)
+    assert watcher.events() == wanted
+    late = Watcher(jobs, filter=either, cursor=cursor)
+    await late.synced()
+    assert late.events() == wanted
+    watcher.close()
+    late.close()
+
+
+async def test_everybody_hears_of_the_queues(jobs: Jobs) -> None:
+    """Pausing and resuming reaches every watcher, whatever its filter, and those who missed
+    it; a snapshot ends with what is paused."""
+    job = await created(jobs)
+    watcher = Watcher(jobs, filter=job_pb2.JobFilter(job_ids=[job.job_id]))
+    cursor = await watcher.synced()
+
+    def heard(watcher: Watcher) -> list[tuple[str, bool]]:
+        return [
+            (change.queue, change.paused)
+            for frame in watcher.frames
+            for change in frame.events.queues
+        ]
+
+    await jobs.store.pause("all", paused=True)
+    await jobs.store.pause("loop", paused=True)
+    await watcher.until(lambda: heard(watcher) == [("all", True), ("loop", True)])
+    assert watcher.events() == []
+    later = Watcher(jobs)
+    await later.synced()
+    assert list(later.frames[-1].snapshot.paused_queues) == ["all", "loop"]
+    await jobs.store.pause("all", paused=False)
+    await later.until(lambda: heard(later) == [("all", False)])
+    missed = Watcher(jobs, cursor=cursor, min_interval=duration_pb2.Duration(seconds=5))
+    await missed.synced()
+    assert heard(missed) == [("all", True), ("loop", True), ("all", False)]
+    for each in (watcher, later, missed):
+        each.close()
+
+
+async def test_a_read_mask_leaves_out_what_was_not_asked_for(jobs: Jobs) -> None:
+    """Jobs have the fields of the mask, and job_id, rev and state always; progress is told
+    only to those who want it, and of it what they want."""
+    old = await created(jobs)
+    bare = Watcher(jobs, read_mask=field_mask_pb2.FieldMask(paths=["queue"]))
+    some = Watcher(jobs, read_mask=field_mask_pb2.FieldMask(paths=["progress.step"]))
+    for watcher in (bare, some):
+        await watcher.synced()
+    held = await claim(jobs)
+    await jobs.store.beat(held, 30, progress(3))
+    await jobs.store.fail(held, b"", retryable=False, delay_s=0)
+    for watcher in (bare, some):
+        await watcher.until(lambda watcher=watcher: (old.job_id, 4) in watcher.events())  # type: ignore[misc]  # binds now
+        watcher.close()
+    assert [rev for _, rev in bare.events()] == [2, 4]
+    assert [rev for _, rev in some.events()] == [2, 3, 4]
+    in_snapshot = next(frame.snapshot.jobs[0] for frame in bare.frames if frame.snapshot.jobs)
+    assert in_snapshot == job_pb2.Job(
+        job_id=old.job_id, rev=1, state=old.state, queue="generate.tones"
+    )
+    last = bare.frames[-1].events.events[0].changed
+    failed = job_pb2.Job.State.STATE_FAILED
+    assert last == job_pb2.Job(job_id=old.job_id, rev=4, state=failed, queue="generate.tones")
+    told = [event for frame in some.frames for event in frame.events.events]
+    assert told[1].progressed == progress_pb2.Progress(step=3)
+    assert told[2].changed.spec == job_pb2.JobSpec()
+
+
+async def test_frames_are_paced_but_states_come_at_once(jobs: Jobs) -> None:
+    """With a minimum interval the progress of many jobs comes in a frame each 100 ms, and a
+    change of state takes along what is due without waiting."""
+    for _ in range(30):
+        await created(jobs)
+    watcher = Watcher(jobs, min_interval=duration_pb2.Duration(nanos=100_000_000))
+    await watcher.synced()
+    held = [await claim(jobs) for _ in range(30)]
+    await watcher.until(lambda: len(watcher.events()) >= 30)
+    begin = len(watcher.frames)
+    begin_s = time.monotonic()
+    for step in range(5):
+        for one in held:
+            await jobs.store.beat(one, 30, progress(step))
+    progressing_s = time.monotonic() - begin_s
+    frames = len(watcher.frames) - begin
+    assert frames <= progressing_s / 0.1 + 2
+    await jobs.store.beat(held[0], 30, progress(6))
+    await jobs.store.fail(held[1], b"", retryable=False, delay_s=0)
+    begin_s = time.monotonic()
+    await watcher.until(lambda: (held[1].job_id, 8) in watcher.events())
+    assert time.monotonic() - begin_s < 0.09
+    await watcher.until(lambda: (held[0].job_id, 8) in watcher.events())
+    watcher.close()
+
+
 async def test_bad_requests_are_refused(jobs: Jobs) -> None:
-    """States in the filter and an interval out of range are refused."""
+    """States in the filter, too many names, an interval out of range and a mask of what a job
+    has not are refused, at their fields."""
+    for field, request in (
+        ("filter.batch_ids", {"filter": job_pb2.JobFilter(batch_ids=map(str, range(101)))}),
+        ("read_mask", {"read_mask": field_mask_pb2.FieldMask(paths=["state", "colour"])}),
+    ):
+        error = await Watcher(jobs, **request).ended()
+        assert error is not None
+        assert (error.reason, list(error.fields)) == ("INVALID_FIELD", [field])
     for request in (
         {"min_interval": duration_pb2.Duration(seconds=11)},
         {"min_interval": duration_pb2.Duration(seconds=-1)},
@@ -246,7 +374,7 @@ async def test_slow_watcher_is_reset(jobs: Jobs, monkeypatch: pytest.MonkeyPatch
     """A watcher that falls behind is told to start over and gets a fresh snapshot."""
     monkeypatch.setattr(hub, "WAITING_LIMIT", 3)
     limits = WatchLimits(watch_s=600, bookmark_s=10)
-    watch = Watch(jobs.store, jobs.hub, limits, jobs.draining, job_ids=[], interval_s=0)
+    watch = Watch(jobs.store, jobs.hub, limits, Telling())
     async with contextlib.aclosing(watch.frames("")) as frames:
         while not (await anext(frames)).snapshot.complete:
             pass
@@ -260,6 +388,60 @@ async def test_slow_watcher_is_reset(jobs: Jobs, monkeypatch: pytest.MonkeyPatch
         assert (await anext(frames)).snapshot.complete
         later = await created(jobs)
         assert (await anext(frames)).events.events[0].job_id == later.job_id
+
+
+async def test_a_client_that_stops_reading_holds_up_nobody(
+    jobs: Jobs, valkey: Valkey, short_tmp: Path
+) -> None:
+    """While 20,000 changes go by, the service keeps a bounded part of them for a client that
+    does not read; the others hear all of them. When it reads again it is told to start over
+    and is then up to date."""
+    job = await created(jobs)
+    stuck = Http2(f"unix:{short_tmp}/jobs.sock")
+    stuck.call(WATCH, job_service_pb2.WatchJobsRequest().SerializeToString())
+    watcher = Watcher(jobs)
+    await watcher.synced()
+    async with asyncio.timeout(10):
+        while len(jobs.hub._all) < 2:
+            await asyncio.sleep(0.01)
+    longest = 0
+    with redis.Redis.from_url(valkey.url) as client:
+        for start in range(0, 20_000, 500):
+            pipe = client.pipeline(transaction=False)
+            for rev in range(start + 2, start + 502):
+                pipe.xadd(
+                    "{musicgen}:ev",
+                    {
+                        "kind": "progressed",
+                        "job": job.job_id,
+                        "rev": rev,
+                        "at_ms": 1,
+                        "progress": progress_pb2.Progress(
+                            step=rev, detail="x" * 100
+                        ).SerializeToString(),
+                    },
+                )
+            await asyncio.to_thread(pipe.execute)
+            longest = max(longest, *(len(one._waiting) for one in jobs.hub._all))
+    await watcher.until(lambda: len(watcher.events()) == 20_000)
+    assert watcher.events() == [(job.job_id, rev) for rev in range(2, 20_002)]
+    watcher.close()
+    assert 1_000 < longest <= hub.WAITING_LIMIT
+
+    kinds: list[str] = []
+    stuck.socket.setblocking(False)
+    async with asyncio.timeout(20):
+        while "reset" not in kinds or kinds[-1] != "events":
+            for _, message in stuck.feed(
+                await asyncio.get_running_loop().sock_recv(stuck.socket, 1 << 18)
+            ):
+                frame = Frame.FromString(message)
+                kinds.append(str(frame.WhichOneof("body")))
+                if frame.snapshot.complete and "reset" in kinds:
+                    await jobs.stub.CancelJob(job_service_pb2.CancelJobRequest(job_id=job.job_id))
+    stuck.socket.close()
+    assert kinds.count("reset") == 1
+    assert kinds.index("reset") < 150  # a part of what went by, in frames of 200 and less
 
 
 async def test_the_store_away_ends_watches_which_resume(jobs: Jobs, valkey: Valkey) -> None:
@@ -285,10 +467,12 @@ async def test_watch_ends_well_after_its_time_and_on_drain(valkey: Valkey, short
     async with running(valkey, short_tmp, WatchLimits(watch_s=0.3, bookmark_s=0.1)) as jobs:
         assert await Watcher(jobs).ended() is None
     async with running(valkey, short_tmp, WatchLimits(watch_s=600, bookmark_s=10)) as jobs:
-        watcher = Watcher(jobs)
-        await watcher.synced()
+        watchers = [Watcher(jobs), Watcher(jobs, min_interval=duration_pb2.Duration(seconds=9))]
+        for watcher in watchers:
+            await watcher.synced()
         jobs.draining.set()
-        assert await watcher.ended() is None
+        async with asyncio.timeout(0.5):  # they are woken
+            assert [await watcher.ended() for watcher in watchers] == [None, None]
 
 
 async def test_large_jobs_fit_into_frames(jobs: Jobs) -> None:
@@ -315,7 +499,7 @@ async def test_a_cursor_ahead_of_this_process_brings_nothing_twice(jobs: Jobs) -
     await created(jobs)
     reader = hub.WatchHub(jobs.store)
     reader._position = "0-0"  # it has read nothing yet
-    watch = Watch(jobs.store, reader, WatchLimits(600, 10), jobs.draining, job_ids=[], interval_s=0)
+    watch = Watch(jobs.store, reader, WatchLimits(600, 10), Telling())
     cursor = f"{await jobs.store.epoch()}.{await jobs.store.tail()}"
     async with contextlib.aclosing(watch.frames(cursor)) as frames:
         assert (await anext(frames)).cursor == cursor

@@ -19,7 +19,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 
 from musicgen.api.system.v1 import system_service_pb2, system_service_pb2_grpc
 from musicgen.errors import DiskFull
-from musicgen.rpc import log, metrics, probe, server
+from musicgen.rpc import health, log, metrics, probe
 from musicgen.rpc.channel import connect
 from musicgen.rpc.server import RpcServer
 from musicgen.rpc.status import from_rpc_error
@@ -74,11 +74,17 @@ async def running(folder: Path) -> AsyncIterator[Running]:
         await it.channel.close()
 
 
+def _look_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no answer be kept."""
+    monkeypatch.setattr(health, "SERVING_KEPT_S", 0.02)
+    monkeypatch.setattr(health, "FAULT_KEPT_S", 0.02)
+
+
 async def test_health_follows_what_can_be_done(
     short_tmp: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Health is NOT_SERVING while the service can't do its work, and back after."""
-    monkeypatch.setattr(server, "HEALTH_INTERVAL_S", 0.02)
+    _look_always(monkeypatch)
     status = health_pb2.HealthCheckResponse
     async with running(short_tmp) as it:
         stub = health_pb2_grpc.HealthStub(it.channel)
@@ -171,8 +177,8 @@ async def test_a_check_that_fails_or_hangs_is_a_fault(
     short_tmp: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Health does not stay SERVING because nobody can tell any more."""
-    monkeypatch.setattr(server, "HEALTH_INTERVAL_S", 0.02)
-    monkeypatch.setattr(server, "CHECK_TIMEOUT_S", 0.05)
+    _look_always(monkeypatch)
+    monkeypatch.setattr(health, "CHECK_TIMEOUT_S", 0.05)
 
     async def fails() -> str:
         raise KeyError("unforeseen")
@@ -192,7 +198,48 @@ async def test_a_check_that_fails_or_hangs_is_a_fault(
             (serves, status.SERVING),
             (hangs, status.NOT_SERVING),
         ):
-            monkeypatch.setattr(it.server, "_check", check)
+            monkeypatch.setattr(it.server._health, "_check", check)
             await asyncio.sleep(0.3)
             answer = await stub.Check(health_pb2.HealthCheckRequest(service=SERVICE))
             assert answer.status == expected
+
+
+async def test_a_service_at_rest_looks_at_nothing(short_tmp: Path) -> None:
+    """Health costs nothing while nobody asks, and one look serves all who ask at once."""
+    looks = 0
+
+    async def check() -> str:
+        nonlocal looks
+        looks += 1
+        await asyncio.sleep(0.1)
+        return ""
+
+    async with running(short_tmp) as it:
+        it.server._health._check = check
+        await asyncio.sleep(0.3)
+        assert looks == 0
+        it.server._health._kept_until_s = 0.0
+        stub = health_pb2_grpc.HealthStub(it.channel)
+        request = health_pb2.HealthCheckRequest()
+        with pytest.raises(grpc.aio.AioRpcError):
+            await stub.Check(request, timeout=0.03)  # who gives up ends no look
+        await asyncio.gather(*(stub.Check(request) for _ in range(10)))
+        assert looks == 1
+
+
+async def test_who_watches_health_is_told_when_it_changes(
+    short_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watch of health looks by itself, for as long as it is open."""
+    _look_always(monkeypatch)
+    status = health_pb2.HealthCheckResponse
+    async with running(short_tmp) as it:
+        told = []
+        watch = health_pb2_grpc.HealthStub(it.channel).Watch(health_pb2.HealthCheckRequest())
+        async for answer in watch:
+            told.append(answer.status)
+            it.why = "gone" if len(told) == 1 else ""
+            if len(told) == 3:
+                break
+        watch.cancel()
+        assert told == [status.SERVING, status.NOT_SERVING, status.SERVING]

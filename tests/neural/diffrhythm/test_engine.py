@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from musicgen.engine.base import MIX_FILE, Parameters, Preview
+from musicgen.engine.base import MIX_FILE, Parameters, Preview, Reported
 from musicgen.engine.validation import check_schema, validate
 from musicgen.errors import Cancelled, InvalidField, InvalidLyrics
 from musicgen.progress import Progress
@@ -50,7 +50,7 @@ def mix(
 def test_a_song_is_made(engine: DiffRhythmTiny, tmp_path: Path) -> None:
     """As long as asked for, at its peak, with progress step by step and previews that follow
     each other to its end."""
-    told: list[Progress | Preview] = []
+    told: list[Reported] = []
     made = engine.generate(parameters(), tmp_path, told.append)
     samples, _ = soundfile.read(tmp_path / MIX_FILE)
     assert np.abs(samples).max() == pytest.approx(0.944, abs=1e-4)

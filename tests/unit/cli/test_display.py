@@ -10,12 +10,13 @@ import pytest
 
 from musicgen.api.inference.v1 import inference_service_pb2
 from musicgen.api.jobs.v1 import job_event_pb2, job_pb2, job_service_pb2
+from musicgen.cli.board import Board
 from musicgen.cli.display import Live, Silent, bar_of, display_for
 from musicgen.cli.engines import describe
 from musicgen.cli.exits import Exit, exit_code, report
 from musicgen.cli.jsonable import engine_to_json
+from musicgen.cli.live_table import LiveTable
 from musicgen.cli.output import clock, print_facts, print_table, printable, size
-from musicgen.cli.watch import LiveTable
 from musicgen.client.view import JobsView
 from musicgen.client.watch import Update
 from musicgen.errors import (
@@ -154,6 +155,32 @@ def test_the_live_table_shows_jobs_and_says_when_the_studio_is_away(screen: Scre
     assert "Gone. Reconnecting" in text
 
 
+def test_the_live_table_shows_who_is_next_and_what_is_paused(screen: Screen) -> None:
+    """In the order in which jobs start; with the command that lifts a pause. Places are told
+    only where all jobs are known."""
+    waiting = [
+        Job(job_id="low", state=Job.STATE_QUEUED, priority=Job.PRIORITY_LOW, rank=1),
+        Job(job_id="high", state=Job.STATE_QUEUED, priority=Job.PRIORITY_HIGH, rank=2),
+    ]
+    delayed = Job(job_id="delayed", state=Job.STATE_QUEUED, attempt=1, max_attempts=3)
+    delayed.not_before_time.FromSeconds(4_000_000_000)
+    jobs = [*waiting, running(0.5), delayed]
+    snapshot = job_event_pb2.JobsSnapshot(jobs=jobs, complete=True, paused_queues=["loop"])
+    view = JobsView()
+    view.apply(job_service_pb2.WatchJobsResponse(cursor="c", snapshot=snapshot))
+    for all_jobs in (True, False):
+        terminal = screen()
+        with LiveTable(all_jobs=all_jobs) as table:
+            table.show(Update(view))
+        text = terminal.text()
+        first = [line.split()[0] for line in text.splitlines() if line.strip()][1:5]
+        assert first == ["job1", "high", "low", "delayed"]
+        assert ("next" in text, "2nd" in text) == (all_jobs, all_jobs)
+        assert "again at " in text
+        assert "(2 of 3)" in text
+        assert "loop is paused: `musicgen queue resume loop`." in text
+
+
 def test_a_table_has_headings_only_for_people(
     screen: Screen, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,6 +239,57 @@ def test_values_are_said_as_people_say_them() -> None:
         "12 B", "1.5 kB", "2.8 MB", "3.0 GB",
     ]  # fmt: skip
     assert printable("a\nb\x1b\udcff\u202e") == "a b\ufffd\ufffd\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [(100, ["JOB", "STATE", "AGE", "WHAT"]), (40, ["JOB", "STATE", "WHAT"]), (34, ["JOB", "WHAT"])],
+)
+def test_a_narrow_table_keeps_its_ids(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch, columns: int, shown: list[str]
+) -> None:
+    """Columns that can be spared go before an id is cut off; the words give way."""
+    terminal = screen()
+    monkeypatch.setenv("COLUMNS", str(columns))
+    row = ("06h1ijoii7", "succeeded", "5m", "calm rain on a tin roof, slow piano")
+    print_table(("JOB", "STATE", "AGE", "WHAT"), [row], stretch=3, spare=(2, 1), empty="")
+    heading, line = terminal.text().splitlines()
+    assert heading.split() == shown
+    assert line.startswith("06h1ijoii7  ")
+    assert max(len(heading), len(line)) <= columns
+    assert "calm rain" in line
+
+
+def test_a_board_shows_the_counters_of_a_batch(screen: Screen) -> None:
+    """What ended, what runs and what waits, as a bar and in words; failures as they come."""
+    terminal = screen()
+    labels = {f"job{number}": f"line {number}: rain" for number in range(1, 11)}
+    with Board(labels, shown=True) as board:
+        board.job(running(0.25))
+        done = Job(job_id="job2", state=Job.STATE_SUCCEEDED)
+        board.job(done)
+        failed = Job(job_id="job3", state=Job.STATE_FAILED)
+        failed.error.message = "The disk is full. \x1b[31m"
+        board.job(failed)
+        board.job(failed)
+        board.is_away(ServiceUnavailable("away"))
+    text = terminal.text()
+    assert text.count("line 3: rain failed: The disk is full.") == 1
+    assert "7 queued · 1 running · 1 succeeded · 1 failed" in text
+    assert "rendering · chorus · 3/8" in text
+    assert "The studio is away" in text
+    bar = text.splitlines()[-4]
+    assert bar.count("━") + bar.count("─") == 80
+    assert bar.count("━") == 24
+
+
+def test_a_board_that_nobody_sees_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    """A log or a script gets no bar."""
+    with Board({"job1": "line 1"}, shown=True) as board:
+        board.job(running(0.5))
+    with Board({"job1": "line 1"}, shown=False) as board:
+        board.job(running(0.5))
+    assert capsys.readouterr() == ("", "")
 
 
 def test_bytes_of_a_transfer() -> None:

@@ -133,7 +133,7 @@ def test_progress_of_an_unknown_job_says_nothing() -> None:
 def test_the_deleted_stays_deleted() -> None:
     """A replay of older events does not bring it back; a newer job of that id does come."""
     view = synced(job("a", 5))
-    assert summary(view.apply(events("c1", deleted("a", 6))).changes) == [(Kind.DELETED, "a", 5)]
+    assert summary(view.apply(events("c1", deleted("a", 6))).changes) == [(Kind.DELETED, "a", 6)]
     assert not view.apply(
         events("c2", changed("a", 5), progressed("a", 6), deleted("a", 6))
     ).changes
@@ -210,3 +210,38 @@ def test_any_overlap_of_replays_ends_in_the_same_view() -> None:
             order = [c.job.rev for c in seen if c.job.job_id == job_id and c.kind != Kind.DELETED]
             assert order == sorted(set(order))
         assert sum(change.kind is Kind.DELETED for change in seen) == 1
+
+
+def pause(cursor: str, *changes: tuple[str, bool]) -> Frame:
+    """Make a frame of queues that were paused or resumed."""
+    queues = [job_event_pb2.QueueChange(queue=queue, paused=paused) for queue, paused in changes]
+    return Frame(cursor=cursor, events=job_event_pb2.JobEvents(queues=queues))
+
+
+def told(queues: tuple[job_event_pb2.QueueChange, ...]) -> list[tuple[str, bool]]:
+    """Return what is said of queues."""
+    return [(each.queue, each.paused) for each in queues]
+
+
+def test_paused_queues_come_with_the_snapshot_and_change() -> None:
+    """Of several changes of a queue the last counts, and only what is another is told."""
+    view = JobsView()
+    snapshot = job_event_pb2.JobsSnapshot(complete=True, paused_queues=["loop"])
+    applied = view.apply(Frame(cursor="c0", snapshot=snapshot))
+    assert view.paused_queues == {"loop"}
+    assert told(applied.queues) == [("loop", True)]
+    frame = pause("c1", ("all", True), ("loop", False), ("loop", True), ("loop", False))
+    assert told(view.apply(frame).queues) == [("all", True), ("loop", False)]
+    assert view.paused_queues == {"all"}
+    assert not view.apply(pause("c2", ("all", True))).queues
+    assert view.cursor == "c2"
+
+
+def test_a_new_snapshot_replaces_the_paused_queues() -> None:
+    """What was resumed while nobody watched is told then; a reset alone says nothing."""
+    view = synced()
+    view.apply(pause("c1", ("all", True)))
+    view.apply(Frame(reset=job_event_pb2.WatchReset()))
+    assert view.paused_queues == {"all"}
+    assert told(view.apply(last_page("c2")).queues) == [("all", False)]
+    assert view.paused_queues == frozenset()

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import soundfile
 from scipy import signal
 
-from musicgen.engine.base import MIX_FILE, Generation, Parameters, Preview
+from musicgen.engine.base import MIX_FILE, Generation, Parameters, Reported
 from musicgen.progress import Progress
 from services.inference.engines.composer.engine import Composer
 
@@ -38,9 +38,9 @@ class Made:
         return plan
 
 
-def ignore(told: Progress | Preview) -> None:
+def ignore(told: Reported) -> None:
     """Take what is reported and do nothing."""
-    assert isinstance(told, Preview) or 0.0 <= told.fraction <= 1.0
+    assert not isinstance(told, Progress) or 0.0 <= told.fraction <= 1.0
 
 
 def make(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from musicgen.engine.base import MIX_FILE, Parameters, Preview
+from musicgen.engine.base import MIX_FILE, Parameters, Reported
 from musicgen.errors import Cancelled, InvalidField, InvalidPrompt
 from musicgen.progress import Progress
 from services.inference.engines.composer.__main__ import main
@@ -113,8 +113,8 @@ def test_cancel_acts_in_the_middle(tmp_path: Path) -> None:
     """What `report` raises comes through, and nothing is left half-written as the mix."""
     seen: list[Progress] = []
 
-    def report(progress: Progress | Preview) -> None:
-        if isinstance(progress, Preview):
+    def report(progress: Reported) -> None:
+        if not isinstance(progress, Progress):
             return
         seen.append(progress)
         if progress.stage == "recording" and progress.fraction > 0.4:
@@ -131,7 +131,7 @@ def test_progress_is_honest(tmp_path: Path) -> None:
     seen: list[Progress] = []
     times: list[float] = []
 
-    def report(progress: Progress | Preview) -> None:
+    def report(progress: Reported) -> None:
         if isinstance(progress, Progress):
             seen.append(progress)
         times.append(time.thread_time())

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from musicgen.engine.base import MIX_FILE, Parameters, Preview
+from musicgen.engine.base import MIX_FILE, Parameters, Preview, Reported
 from musicgen.errors import Cancelled
 from musicgen.progress import Progress
 from services.inference.engines.composer import crew
@@ -32,11 +32,11 @@ def previewed(folder: Path, prompt: str, duration_s: float) -> list[tuple[Previe
     found = []
     fraction = 0.0
 
-    def report(told: Progress | Preview) -> None:
+    def report(told: Reported) -> None:
         nonlocal fraction
         if isinstance(told, Progress):
             fraction = told.fraction
-        else:
+        elif isinstance(told, Preview):
             audio, rate_hz = soundfile.read(folder / told.name, always_2d=True)
             assert rate_hz == RATE_HZ
             found.append((told, fraction, audio))

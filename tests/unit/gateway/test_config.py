@@ -143,3 +143,19 @@ def test_run_becomes_envoy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert program.main() == 0
     assert became[0][1:3] == ["-c", str(tmp_path / "e.json")]
     assert "--disable-hot-restart" in became[0]
+
+
+def test_traces_are_sent_only_where_they_are_asked_for() -> None:
+    """Without an address there is no tracer and no cluster for it."""
+
+    def found(**changes: Any) -> tuple[bool, set[str]]:
+        resources = build(settings(**changes))["static_resources"]
+        http = resources["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+        return "tracing" in http, {cluster["name"] for cluster in resources["clusters"]}
+
+    off, clusters = found()
+    assert not off
+    assert "otlp" not in clusters
+    on, clusters = found(otlp_address="localhost:4317")
+    assert on
+    assert "otlp" in clusters

@@ -63,3 +63,22 @@ def test_missing_settings_are_named() -> None:
     """What is required is listed."""
     with pytest.raises(SettingsError, match="MUSICGEN_LIBRARY_HTTP_ADDRESS is not set"):
         load(Settings, {})
+
+
+def test_who_has_metrics_is_read_from_one_line() -> None:
+    """Parts with metrics are named with their addresses; each fault is told."""
+    targets = "jobs=unix:/s/jobs.sock, looper-2=looper:9464"
+    settings = load(Settings, {**GOOD, "MUSICGEN_METRICS_TARGETS": targets})
+    assert settings.metrics_of == {"jobs": "unix:/s/jobs.sock", "looper-2": "looper:9464"}
+    wrong = {
+        **GOOD,
+        "MUSICGEN_METRICS_TARGETS": "jobs, Jobs=a:1, x=nowhere, envoy=a:1",
+        "MUSICGEN_METRICS_ADDRESS": "unix:/x.sock",
+        "MUSICGEN_OTLP_ADDRESS": "http://localhost:4317",
+    }
+    with pytest.raises(SettingsError) as caught:
+        load(Settings, wrong)
+    text = str(caught.value)
+    for words in ("'jobs'", "'Jobs=a:1'", "'x=nowhere'", "'envoy=a:1'", "otlp_address: 'http://"):
+        assert words in text
+    assert "metrics_address: the gateway listens on host:port" in text

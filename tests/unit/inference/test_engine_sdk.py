@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from musicgen.api.engine.v1 import engine_pb2
+from musicgen.api.engine.v1 import engine_pb2, engine_service_pb2
 from musicgen.engine import determinism
 from musicgen.engine.base import (
     CheckedLyrics,
+    Checkpoint,
     ExtraFile,
     ExtraRole,
     Generation,
@@ -24,11 +25,13 @@ from musicgen.engine.base import (
     Parameters,
     Preview,
     Report,
+    Reported,
     Severity,
     TimeRange,
 )
 from musicgen.engine.convert import (
     checked_to_proto,
+    checkpoint_from_proto,
     dict_from_struct,
     generation_from_proto,
     generation_to_proto,
@@ -159,6 +162,15 @@ def test_previews_have_plain_names(name: str, start_frame: int) -> None:
         preview_from_proto(engine_pb2.EnginePreview(name=name, start_frame=start_frame))
 
 
+@pytest.mark.parametrize("name", ["../a", ".a", "a/b", "", "x" * 101, "a\n"])
+def test_checkpoints_have_plain_names(name: str) -> None:
+    """An engine can't make one that lies elsewhere; a host that sends one is broken."""
+    with pytest.raises(ValueError, match="checkpoint"):
+        Checkpoint(name)
+    with pytest.raises(EngineCrashed):
+        checkpoint_from_proto(engine_service_pb2.EngineCheckpoint(name=name))
+
+
 @pytest.mark.parametrize("names", [[], ["../x"], [""], [".."], ["a", "b"]])
 def test_result_without_a_plain_mix(names: list[str]) -> None:
     """A host can't point outside its scratch folder, nor leave the mix out."""
@@ -208,7 +220,7 @@ async def test_previews_are_never_thinned_and_keep_their_place() -> None:
     for event in seen:
         if isinstance(event, Progress):
             assert event.step == told + 1  # not before the preview that came first
-        else:
+        elif isinstance(event, Preview):
             told = event.start_frame
 
 
@@ -225,8 +237,10 @@ async def test_threaded_work_raises() -> None:
         [_ async for _ in ThreadedWork(lambda report: sys.exit(1)).run()]  # noqa: ARG005  # the shape of work
 
 
-@pytest.mark.parametrize("event", [Progress("a", 0, 1, 0.0), Preview("a.wav", 0)])
-async def test_threaded_work_is_cancelled_and_awaited(event: Progress | Preview) -> None:
+@pytest.mark.parametrize(
+    "event", [Progress("a", 0, 1, 0.0), Preview("a.wav", 0), Checkpoint("a.state")]
+)
+async def test_threaded_work_is_cancelled_and_awaited(event: Reported) -> None:
     """A reader that leaves makes the next report raise, whatever it tells, and waits for the
     thread's end."""
     ended = threading.Event()

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import errno
 import json
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ import soundfile
 
 from musicgen.artifacts import ArtifactStore
 from musicgen.audio.codecs import Format, Properties
-from musicgen.engine.base import ExtraFile, Generation, Parameters, Preview
+from musicgen.engine.base import ExtraFile, Generation, Parameters
 from musicgen.engine.client import Made
 from musicgen.errors import Cancelled, DiskFull, EngineCrashed
 from musicgen.progress import Progress
@@ -27,7 +25,6 @@ from services.inference import recipe
 from services.inference.encoder import check_mix, encode, to_pcm_16_bit
 from services.inference.finishing import Finishing
 from services.inference.generator import _Course, at_rate
-from services.inference.previews import Previews, StoredPreview
 from services.inference.registry import load_registry
 from services.inference.scratch import Scratch, no_space_is_disk_full
 from services.inference.settings import Settings
@@ -259,48 +256,6 @@ def test_stems_that_would_be_mistaken_for_the_mix_are_refused(tmp_path: Path) ->
     third = left_by_a_host(tmp_path / "third", "preview-0.wav")
     with pytest.raises(EngineCrashed, match="preview"):
         wav.run(third, tmp_path / "third", MANIFEST, 1.0, lambda progress: None)  # noqa: ARG005  # nobody listens
-
-
-async def test_storing_a_preview_holds_up_no_progress(tmp_path: Path) -> None:
-    """Progress that comes while a preview is being encoded is passed on; what was made comes
-    when all previews are stored."""
-    write_mix(tmp_path / "a.wav", 441_000)
-    write_mix(tmp_path / "b.wav", 44_100)
-    made = Made(Generation("t"), "mix.wav")
-    step = Progress("s", 1, 1, 1.0)
-
-    async def engine() -> AsyncGenerator[Progress | Preview | Made, None]:
-        for event in (Preview("a.wav", 0), Preview("b.wav", 441_000), step, step, made):
-            yield event
-
-    previews = Previews(ArtifactStore(tmp_path / "data"), "artifacts/j/1", tmp_path, MANIFEST)
-    events = [event async for event in previews.among(engine())]
-    assert events[:2] == [step, step]
-    stored = [event.start_frame for event in events if isinstance(event, StoredPreview)]
-    assert stored == [0, 441_000]
-    assert events[-1] == made
-
-
-async def test_closing_while_a_preview_is_stored(tmp_path: Path) -> None:
-    """The engine's stream is closed, the encoding breaks off, and no file is half there."""
-    write_mix(tmp_path / "a.wav", 60 * 44_100)
-    closed = []
-
-    async def engine() -> AsyncGenerator[Progress | Preview | Made, None]:
-        try:
-            yield Preview("a.wav", 0)
-            while True:
-                yield Progress("s", 1, 1, 1.0)
-                await asyncio.sleep(0.01)
-        finally:
-            closed.append(True)
-
-    store = ArtifactStore(tmp_path / "data")
-    events = Previews(store, "artifacts/j/1", tmp_path, MANIFEST).among(engine())
-    assert isinstance(await anext(events), Progress)
-    await events.aclose()
-    assert closed == [True]
-    assert not [path for path in store.root.rglob("*") if path.is_file()]
 
 
 def test_recipe_has_what_reproduction_needs(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from musicgen.api.progress.v1 import progress_pb2
@@ -9,11 +11,13 @@ from musicgen.errors import InvalidField
 from musicgen.settings import SettingsError, load
 from services.jobs.admission import check_request_id, new_job_id
 from services.jobs.coalesce import Coalescer
+from services.jobs.hub import Subscription
 from services.jobs.records import Change
 from services.jobs.runner.pace import Pace
 from services.jobs.runner.settings import Settings as RunnerSettings
 from services.jobs.settings import Settings
 from services.jobs.store import age, is_position, just_before
+from services.jobs.watch import Telling
 
 pytestmark = pytest.mark.unit
 
@@ -44,6 +48,48 @@ def test_coalescer_keeps_the_newest_progress_and_every_state() -> None:
     assert coalescer.pass_on([], 1.0) == [progressed(4)]
     assert coalescer.pass_on([progressed(5), deleted(6)], 1.1) == [deleted(6)]
     assert coalescer.wait_s(1.1, 10.0) == 10.0
+
+
+async def test_progress_waits_its_time_and_states_take_it_along() -> None:
+    """While a watcher wants quiet, progress waits until then; a state ends the waiting."""
+    loop = asyncio.get_running_loop()
+    subscription = Subscription("0-0")
+    subscription.offer(progressed(1))
+    assert await subscription.take(5.0) == [progressed(1)]
+    quiet_until_s = loop.time() + 0.1
+    subscription.keep_quiet(quiet_until_s)
+    subscription.offer(progressed(2))
+    assert await subscription.take(0.01) == []
+    assert not subscription.empty
+    assert await subscription.take(5.0) == [progressed(2)]
+    assert loop.time() >= quiet_until_s
+    subscription.keep_quiet(loop.time() + 5.0)
+    subscription.offer(progressed(3))
+    loop.call_later(0.02, subscription.offer, deleted(4))
+    assert await subscription.take(5.0) == [progressed(3), deleted(4)]
+    subscription.close()
+
+
+async def test_who_wants_no_progress_is_not_woken_by_it() -> None:
+    """Progress passes by those who left it out; a watcher is woken when it is asked to end."""
+    subscription = Subscription("0-0", progress=False)
+    subscription.offer(progressed(1))
+    assert subscription.empty
+    asyncio.get_running_loop().call_later(0.02, subscription.wake)
+    async with asyncio.timeout(1.0):
+        assert await subscription.take(5.0) == []
+    subscription.close()
+
+
+def test_a_change_is_told_to_all_in_the_same_message() -> None:
+    """What a change is as a message is made once for all watchers, also as a whole frame; a
+    change at the same place of another store is another one."""
+    telling = Telling()
+    change, other = deleted(1), deleted(1)
+    assert telling.of(change) is telling.of(change)
+    assert telling.of(change).alone("e") is telling.of(change).alone("e")
+    assert telling.of(change).alone("f").cursor == "f.1-1"
+    assert telling.of(other) is not telling.of(change)
 
 
 def test_pace_writes_the_newest_and_beats_in_silence() -> None:

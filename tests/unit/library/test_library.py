@@ -557,7 +557,7 @@ def with_files(store: ArtifactStore, job_id: str = "job-1") -> Produced:
 
 def test_files_lie_beside_the_audio(store: ArtifactStore, library: Library) -> None:
     """They are in the track's folder and its sidecar, survive an edit and the loss of the
-    index, and go to the trash with the track."""
+    index, and go to the trash with the track. Nothing stays where the job's worker left it."""
     made = with_files(store)
     track = library.register("job-1", 0, made)
     names = ["score.mid", "stem-bass.flac", "d.flac"]
@@ -569,7 +569,11 @@ def test_files_lie_beside_the_audio(store: ArtifactStore, library: Library) -> N
     sidecar = json.loads((folder.parent / "track.json").read_text())
     assert [entry["name"] for entry in sidecar["files"]] == names
     assert library.register("job-1", 0, made) == track
-    library.discard_artifacts(made)
+    stages = store.path(store.stages_prefix("job-1"))
+    stages.mkdir()
+    (stages / "0123").write_bytes(b"half of it")
+    library.discard_artifacts("job-1", made)
+    assert not stages.exists()
     assert not any(path.is_file() for path in store.path("artifacts").rglob("*"))
     edited = library.update(track.track_id, Edit(title="Mine"), [], "")
     store.path("library/index.sqlite").unlink()

@@ -52,6 +52,21 @@ def test_previews_go_together_an_hour_after_the_last(tmp_path: Path) -> None:
     assert all(path.exists() for path in (mix, going_on, newest))
 
 
+def test_checkpoints_stay_as_long_as_a_job_may_wait(tmp_path: Path) -> None:
+    """Those of a job that became no track go with what else is old; a sweep that keeps nothing
+    leaves nothing, previews neither."""
+    now_s = 1_000_000.0
+    kept = make(tmp_path / "artifacts/a/stages/0123", now_s - 6 * 86_400)
+    make(tmp_path / "artifacts/a/1/preview-0.flac", now_s - 10)
+    week = Sweeper(tmp_path, keep_s=7 * 86_400)
+    assert week.sweep(now_s) == 0
+    assert kept.exists()
+    assert Sweeper(tmp_path, keep_s=0).sweep(now_s) == 2
+    assert not list((tmp_path / "artifacts/a").rglob("*.flac"))
+    make(kept, now_s - 8 * 86_400)
+    assert week.sweep(now_s) == 1
+
+
 def test_what_a_search_for_loops_left_stays_as_long_as_any_result(tmp_path: Path) -> None:
     """Seams to listen to and points files are results, no previews of a piece."""
     now_s = 1_000_000.0

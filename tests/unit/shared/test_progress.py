@@ -38,3 +38,19 @@ def test_fraction_follows_the_weights_and_the_eta_the_measured_speed() -> None:
     last = meter.advance(2)
     assert (last.fraction, last.eta_s) == (1.0, 0.0)
     assert meter.advance().fraction == 1.0
+
+
+def test_steps_of_an_earlier_run_tell_no_speed() -> None:
+    """They count as done, and the time left is that of what this run does itself."""
+    clock = Clock()
+    meter = ProgressMeter([Stage("render", 10, 10.0)], clock=clock)
+    meter.enter("render")
+    skipped = meter.skip(6, detail="going on")
+    assert (skipped.step, skipped.fraction, skipped.detail) == (6, 0.6, "going on")
+    for _ in range(2):
+        clock.now_s += 3
+        last = meter.advance()
+    assert last.step == 8
+    assert last.fraction == pytest.approx(0.8)
+    assert last.eta_s == pytest.approx(6.0)
+    assert meter.skip(99).step == 10

@@ -1,8 +1,9 @@
 import { toJsonString } from '@bufbuild/protobuf';
 import { useEffect, useEffectEvent, useRef, useState, useSyncExternalStore } from 'react';
 import { useClients } from '@/api/clients';
-import { type ApiError, readError, withoutField } from '@/api/errors';
+import { type ApiError, withoutField } from '@/api/errors';
 import { newRequestId } from '@/api/request-id';
+import { createJobs, readRefusal } from '@/calls/create-jobs';
 import { JobSpecSchema } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import { useJobsStore } from '@/watch/react';
 import { useCallError } from '@/watch/use-call-error';
@@ -23,16 +24,16 @@ export interface Submission {
 }
 
 /**
- * Sends a draft, once for each version. The same draft sent again after a failure has the same
- * request ids: what was accepted before the failure is not made twice.
+ * Sends a draft; several versions of it as one batch. The same draft sent again after a failure
+ * has the same request id: what was accepted before the failure is not made twice.
  */
 export function useSubmit(onAccepted?: () => void): Submission {
-  const { jobs } = useClients();
+  const clients = useClients();
   const store = useJobsStore();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useCallError();
   const [refusals, setRefusals] = useState(0);
-  const unanswered = useRef<{ said: string; requestIds: readonly string[] } | null>(null);
+  const unanswered = useRef<{ said: string; requestId: string } | null>(null);
   const [accepted, setAccepted] = useState<readonly string[]>([]);
   useUnfitStyle(accepted, (fault) => {
     setAccepted([]);
@@ -52,23 +53,18 @@ export function useSubmit(onAccepted?: () => void): Submission {
     }
     const said = built.specs.map((spec) => toJsonString(JobSpecSchema, spec)).join('\n');
     if (unanswered.current?.said !== said) {
-      unanswered.current = { said, requestIds: built.specs.map(() => newRequestId()) };
+      unanswered.current = { said, requestId: newRequestId() };
     }
     setBusy(true);
     try {
-      const { requestIds } = unanswered.current;
-      const jobIds: string[] = [];
-      for (const [index, spec] of built.specs.entries()) {
-        const answer = await jobs.createJob({ spec, requestId: requestIds[index] ?? '' });
-        store.merge(answer.job);
-        if (answer.job !== undefined) jobIds.push(answer.job.jobId);
-      }
+      const { requestId } = unanswered.current;
+      const jobIds = await createJobs(clients, store, built.specs, requestId);
       unanswered.current = null;
       setAccepted(jobIds);
       setError(null);
       onAccepted?.();
     } catch (thrown) {
-      refuse(withStyleNamed(readError(thrown), draft));
+      refuse(withStyleNamed(readRefusal(thrown), draft));
     } finally {
       setBusy(false);
     }

@@ -7,8 +7,14 @@ import { ErrorNote } from '@/ui/error-note';
 import { takeLostFocus } from '@/ui/focus';
 import { ProgressDial } from '@/ui/progress-dial';
 import { isEnded } from '@/watch/job-state';
-import { etaWords, fractionOf, setbackWords, stageWords } from '@/watch/progress-words';
+import { etaWords, fractionOf, stageWords } from '@/watch/progress-words';
+import { Attempts } from './attempts';
+import type { Place } from './bench';
+import type { Mark } from './bench-context';
+import { CancelButton } from './cancel-button';
+import { DropMark } from './drop-mark';
 import { askedWords, stateWord } from './job-words';
+import { WaitingPart } from './waiting-part';
 
 /** What other features put into a card; the app passes them in. */
 export interface JobSlots {
@@ -20,37 +26,45 @@ export interface JobSlots {
   readonly preview: (job: Job) => ReactNode;
 }
 
-/** One job, from the moment it was accepted to what came of it. */
-export const JobCard = memo(function JobCard(props: {
-  job: Job;
+export interface JobCardProps {
+  readonly job: Job;
   /** Another job was made of it already. */
-  retried: boolean;
-  slots: JobSlots;
-}) {
-  const { job, slots } = props;
+  readonly retried: boolean;
+  readonly slots: JobSlots;
+  /** Where it waits; undefined: it doesn't. */
+  readonly place: Place | undefined;
+  /** Whether its queue is paused. */
+  readonly paused: boolean;
+  /** Only given to what waits for a delay to be over. */
+  readonly nowMs: number;
+  /** It lies in the card of its batch. */
+  readonly inBatch: boolean;
+  readonly lifted: boolean;
+  /** Something else would be put down beside it. */
+  readonly mark: Mark['side'] | undefined;
+}
+
+/** One job, from the moment it was accepted to what came of it. */
+export const JobCard = memo(function JobCard(props: JobCardProps) {
+  const { job, slots, place } = props;
   const actions = useJobActions(job.jobId);
-  const done = job.state === Job_State.SUCCEEDED;
   return (
     <li
       data-testid="job-card"
       data-job-id={job.jobId}
       data-rev={job.rev.toString()}
       data-state={Job_State[job.state].toLowerCase()}
-      className="grid grid-cols-1 gap-3 rounded-xl border border-line bg-panel p-4"
+      data-queue={place === undefined || props.inBatch ? undefined : place.queue}
+      data-first={place === undefined || props.inBatch ? undefined : job.jobId}
+      className={`relative grid grid-cols-1 gap-3 rounded-xl border bg-panel ${place === undefined ? 'p-4' : 'px-4 py-3'} ${props.lifted ? 'z-10 border-accent opacity-90 shadow-lg' : 'border-line'}`}
     >
-      {done ? (
-        job.result?.trackIds.map((trackId) => (
-          <div key={trackId}>{slots.track(trackId, <ClearButton actions={actions} />)}</div>
-        ))
+      <DropMark side={props.mark} />
+      {place === undefined ? (
+        <Doing job={job} slots={slots} actions={actions} />
       ) : (
-        <JobHead job={job} slots={slots} />
+        <WaitingPart {...props} place={place} actions={actions} title={<Head {...props} />} />
       )}
-      {!isEnded(job) && (
-        <>
-          <JobProgress job={job} actions={actions} />
-          {slots.preview(job)}
-        </>
-      )}
+      {!isEnded(job) && slots.preview(job)}
       {job.state === Job_State.FAILED && (
         <ErrorNote
           message={job.error?.message || 'The work failed.'}
@@ -67,12 +81,50 @@ export const JobCard = memo(function JobCard(props: {
           <ClearButton actions={actions} />
         </div>
       )}
+      {job.state !== Job_State.SUCCEEDED && <Attempts job={job} />}
       {actions.error !== null && (
         <ErrorNote message={actions.error.message} remedy={actions.error.remedy} />
       )}
     </li>
   );
-});
+}, showsTheSame);
+
+/** A line of hundreds is laid out with every frame; few of its cards change. */
+function showsTheSame(before: JobCardProps, now: JobCardProps): boolean {
+  const { place: stood, ...rest } = before;
+  const { place: stands, ...others } = now;
+  return sameFields(rest, others) && (stood === stands || sameFields(stood ?? {}, stands ?? {}));
+}
+
+function sameFields(one: object, other: object): boolean {
+  const fields = Object.entries(other);
+  const known = Object.entries(one);
+  return (
+    known.length === fields.length &&
+    fields.every(([name, value]) => Object.is(value, (one as Record<string, unknown>)[name]))
+  );
+}
+
+/** What is being made, or what came of it. */
+function Doing(props: { job: Job; slots: JobSlots; actions: JobActions }) {
+  const { job, slots, actions } = props;
+  if (job.state === Job_State.SUCCEEDED) {
+    return job.result?.trackIds.map((trackId) => (
+      <div key={trackId}>{slots.track(trackId, <ClearButton actions={actions} />)}</div>
+    ));
+  }
+  return (
+    <>
+      <div className="flex items-start justify-between gap-4">
+        <Head job={job} slots={slots} />
+        <span data-testid="job-state" className="plate shrink-0 pt-1 text-muted">
+          {stateWord(job)}
+        </span>
+      </div>
+      {!isEnded(job) && <JobProgress job={job} actions={actions} />}
+    </>
+  );
+}
 
 function RetryButton(props: { actions: JobActions; children: ReactNode }) {
   const { actions } = props;
@@ -111,31 +163,26 @@ function Faults(props: { job: Job }) {
   );
 }
 
-function JobHead(props: { job: Job; slots: JobSlots }) {
+function Head(props: { job: Job; slots: JobSlots }) {
   const asked = askedWords(props.job);
   const kind = props.job.spec?.kind;
   const parent = kind?.case === 'generate' ? kind.value.parentTrackId : '';
   return (
-    <div className="flex items-start justify-between gap-4">
-      <div className="min-w-0">
-        <h3 dir="auto" className="line-clamp-2 text-left leading-snug font-semibold wrap-anywhere">
-          <JobTitle job={props.job} slots={props.slots} />
-        </h3>
-        {asked !== '' && <p className="figures mt-0.5 text-sm text-muted">{asked}</p>}
-        {parent !== '' && (
-          <p data-testid="job-lineage" className="text-sm text-muted">
-            Variation of <span className="text-ink">{props.slots.trackTitle(parent)}</span>
-          </p>
-        )}
-      </div>
-      <span data-testid="job-state" className="plate shrink-0 pt-1 text-muted">
-        {stateWord(props.job)}
-      </span>
+    <div className="min-w-0">
+      <h3 dir="auto" className="line-clamp-2 text-left leading-snug font-semibold wrap-anywhere">
+        <JobTitle job={props.job} slots={props.slots} />
+      </h3>
+      {asked !== '' && <p className="figures mt-0.5 text-sm text-muted">{asked}</p>}
+      {parent !== '' && (
+        <p data-testid="job-lineage" className="text-sm text-muted">
+          Variation of <span className="text-ink">{props.slots.trackTitle(parent)}</span>
+        </p>
+      )}
     </div>
   );
 }
 
-function JobTitle(props: { job: Job; slots: JobSlots }) {
+export function JobTitle(props: { job: Job; slots: Pick<JobSlots, 'trackTitle'> }) {
   const kind = props.job.spec?.kind;
   if (kind?.case === 'generate') return kind.value.parameters?.prompt;
   if (kind?.case === 'loop' && kind.value.source?.source.case === 'trackId') {
@@ -145,11 +192,10 @@ function JobTitle(props: { job: Job; slots: JobSlots }) {
 }
 
 function JobProgress(props: { job: Job; actions: JobActions }) {
-  const { job, actions } = props;
+  const { job } = props;
   const fraction = fractionOf(job);
-  const stopping = actions.busy || job.state === Job_State.CANCELLING;
-  const setback = setbackWords(job);
   const eta = job.state === Job_State.RUNNING ? etaWords(job.progress?.eta) : undefined;
+  const again = job.attempt > 1 ? `Attempt ${job.attempt} of ${job.maxAttempts}` : '';
   return (
     <>
       <ProgressDial label="Progress" fraction={fraction} />
@@ -168,20 +214,13 @@ function JobProgress(props: { job: Job; actions: JobActions }) {
               {eta}
             </span>
           )}
-          {setback !== '' && (
-            <span data-testid="job-setback" className="basis-full wrap-anywhere text-muted">
-              {setback}
+          {again !== '' && (
+            <span data-testid="job-attempt" className="figures text-muted">
+              {again}
             </span>
           )}
         </p>
-        <Button
-          ref={actions.asked ? takeLostFocus : undefined}
-          data-testid="cancel"
-          aria-disabled={stopping}
-          onClick={() => stopping || actions.cancel()}
-        >
-          Cancel
-        </Button>
+        <CancelButton job={job} actions={props.actions} />
       </div>
     </>
   );

@@ -1,58 +1,96 @@
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
+import { useCall } from '@/calls/use-call';
 import type { Job } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import { Button } from '@/ui/button';
-import { RestingScale } from '@/ui/progress-dial';
-import { isEnded, newestFirst } from '@/watch/job-state';
-import { useConnection, useJobsView } from '@/watch/react';
+import { ErrorNote } from '@/ui/error-note';
+import { useNow } from '@/ui/use-now';
+import { ALL_QUEUES } from '@/watch/fold';
+import { newestFirst } from '@/watch/job-state';
+import { useJobsView } from '@/watch/react';
 import { Announcer } from './announcer';
-import { JobCard, type JobSlots } from './job-card';
+import { countsOf } from './batch';
+import { type Entry, layOut } from './bench';
+import { BenchProvider, type Lift } from './bench-context';
+import { BenchEntries } from './bench-entries';
+import { EmptyBench } from './empty-bench';
+import type { JobSlots } from './job-card';
+import { delayLeftMs } from './line';
+import { PauseBanner, PauseButton } from './pause-banner';
 import { TabTitle } from './tab-title';
 
-/** Ended jobs shown at first, and how many more at a time. */
+/** Ended entries shown at first, and how many more at a time. */
 const ENDED_SHOWN = 4;
 const ENDED_MORE = 12;
+/** How many more of a line are shown at a time. */
+const LINE_MORE = 50;
 
-/** All work on the bench: what goes on, and the last few things that ended. */
+/** All work on the bench: what goes on, what waits in its order, and the last that ended. */
 export function JobList(props: { slots: JobSlots }) {
   const view = useJobsView();
-  const [shown, setShown] = useState(ENDED_SHOWN);
-  const jobs = newestFirst(view).filter(hasCard);
-  const ended = jobs.filter(isEnded);
-  const retried = new Set(jobs.map((job) => job.retryOf));
-  const hidden = new Set(ended.slice(shown).map((job) => job.jobId));
+  const jobs = useMemo(() => newestFirst(view).filter(hasCard), [view]);
+  const nowMs = useNow((now) => jobs.some((job) => delayLeftMs(job, now) > 0));
+  const [endedShown, setEndedShown] = useState(ENDED_SHOWN);
+  const [lineShown, setLineShown] = useState<ReadonlyMap<string, number>>(new Map());
+  const [lift, setLift] = useState<Lift | null>(null);
+  const [said, say] = useState('');
+  const tools = useMemo(() => ({ say, setLift }), []);
+  const pausing = useCall();
+  const bench = useMemo(() => layOut(jobs, nowMs, lineShown), [jobs, nowMs, lineShown]);
+  const past: Entry[] = bench.open.length > 0 && bench.ended.length > 0 ? [{ kind: 'past' }] : [];
+  const hidden = Math.max(0, bench.ended.length - endedShown);
+  const counts = useMemo(() => countsOf(jobs), [jobs]);
+  const allPaused = view.pausedQueues.has(ALL_QUEUES);
   return (
     <section id="bench" aria-labelledby="jobs-title" className="grid scroll-mt-4 grid-cols-1 gap-3">
-      <div className="flex items-baseline justify-between">
+      <div className="flex min-h-8.5 flex-wrap items-center justify-between gap-x-4">
         <h2 id="jobs-title" className="wide text-lg font-semibold">
           On the bench
         </h2>
-        <span className="figures text-sm text-muted">{workingWords(jobs)}</span>
+        <div className="flex items-center gap-4">
+          <span data-testid="bench-counts" className="figures text-sm text-muted">
+            {workWords(counts.working, counts.waiting)}
+          </span>
+          {bench.open.length > 0 && !allPaused && <PauseButton call={pausing} />}
+        </div>
       </div>
-      <Announcer jobs={jobs} ready={view.ready} />
-      <TabTitle jobs={jobs} />
+      <Announcer
+        jobs={jobs}
+        pausedQueues={view.pausedQueues}
+        ready={view.ready}
+        said={said}
+        say={say}
+      />
+      <TabTitle jobs={jobs} paused={allPaused} />
+      <PauseBanner pausedQueues={view.pausedQueues} waiting={counts.waiting} call={pausing} />
+      {pausing.error !== null && !allPaused && (
+        <ErrorNote message={pausing.error.message} remedy={pausing.error.remedy} />
+      )}
       {jobs.length === 0 ? (
         <EmptyBench ready={view.ready} />
       ) : (
-        <ul className="grid grid-cols-1 gap-3">
-          {jobs
-            .filter((job) => !hidden.has(job.jobId))
-            .map((job) => (
-              <JobCard
-                key={job.jobId}
-                job={job}
-                retried={retried.has(job.jobId)}
-                slots={props.slots}
-              />
-            ))}
-        </ul>
+        <BenchProvider value={tools}>
+          <BenchEntries
+            bench={bench}
+            entries={[...bench.open, ...past, ...bench.ended.slice(0, endedShown)]}
+            jobs={jobs}
+            pausedQueues={view.pausedQueues}
+            nowMs={nowMs}
+            lift={lift}
+            slots={props.slots}
+            onUnfold={(queue, shown) =>
+              setLineShown(new Map(lineShown).set(queue, shown + LINE_MORE))
+            }
+            shownOf={lineShown}
+          />
+        </BenchProvider>
       )}
-      {hidden.size > 0 && (
+      {hidden > 0 && (
         <Button
           look="quiet"
           className="justify-self-start"
-          onClick={() => setShown(shown + ENDED_MORE)}
+          onClick={() => setEndedShown(endedShown + ENDED_MORE)}
         >
-          Show {Math.min(hidden.size, ENDED_MORE)} earlier
+          Show {Math.min(hidden, ENDED_MORE)} earlier
         </Button>
       )}
     </section>
@@ -68,34 +106,10 @@ function hasCard(job: Job): boolean {
   return kind === undefined || kind === 'generate' || kind === 'loop';
 }
 
-function workingWords(jobs: readonly Job[]): string {
-  const count = jobs.filter((job) => !isEnded(job)).length;
-  return count === 0 ? '' : `${count} in work`;
-}
-
-/** The dial at rest. */
-function EmptyBench(props: { ready: boolean }) {
-  const connection = useConnection();
-  return (
-    <div className="glass relative overflow-hidden rounded-xl px-5 pt-5 pb-6 text-glow-text">
-      <RestingScale />
-      <div className="mt-5 min-h-18">
-        {props.ready ? (
-          <>
-            <p className="wide font-semibold text-glow">Nothing in work</p>
-            <p className="mt-1 max-w-prose text-sm">
-              Describe a track and press “Make track”. You can watch it being made here, or close
-              the page meanwhile: the work goes on.
-            </p>
-          </>
-        ) : (
-          <p className="text-sm">
-            {connection === 'reconnecting'
-              ? 'The studio does not answer. Trying again…'
-              : 'Asking the studio what it is doing…'}
-          </p>
-        )}
-      </div>
-    </div>
-  );
+function workWords(working: number, waiting: number): string {
+  const parts = [
+    ...(working > 0 ? [`${working} working`] : []),
+    ...(waiting > 0 ? [`${waiting} waiting`] : []),
+  ];
+  return parts.join(', ');
 }

@@ -36,8 +36,8 @@ export function DownloadButtons(props: { track: Track }) {
 
   const ask = async (format: AudioFormat) => {
     const value = { trackId: props.track.trackId, format };
-    const job = await createJob({ case: 'export', value });
-    if (job !== undefined) downloads.expect(job.jobId);
+    const jobId = await createJob({ case: 'export', value });
+    if (jobId !== undefined) downloads.expect(jobId);
   };
   return (
     <>

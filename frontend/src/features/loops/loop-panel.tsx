@@ -43,8 +43,8 @@ export function LoopPanel(props: { track: Track; slots: LoopSlots; onDone: () =>
     setCorrected(false);
     setTypo('error' in built ? built.error : null);
     if ('error' in built) return;
-    const job = await createJob({ case: 'loop', value: built.spec });
-    if (job !== undefined) props.onDone();
+    const jobId = await createJob({ case: 'loop', value: built.spec });
+    if (jobId !== undefined) props.onDone();
   };
   return (
     <form

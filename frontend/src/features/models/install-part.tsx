@@ -40,8 +40,8 @@ export function InstallPart(props: {
     if (busy || !ready) return;
     setAsked(folder);
     const value = { model: model.name, acceptLicence: accepted, folder };
-    const job = await createJob({ case: 'installModel', value });
-    if (job !== undefined) props.onDone();
+    const jobId = await createJob({ case: 'installModel', value });
+    if (jobId !== undefined) props.onDone();
   };
   return (
     <form

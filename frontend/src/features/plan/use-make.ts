@@ -11,13 +11,13 @@ export interface Making {
   readonly error: ApiError | null;
   /** What was accepted of the last wish, as it is now. */
   readonly jobs: readonly Job[];
-  /** Asks for pieces, one after the other; stops at the first that is refused. */
+  /** Asks for pieces, all or none. */
   readonly make: (specs: readonly GenerateInit[]) => Promise<void>;
 }
 
 /** Makes pieces, and follows what comes of them. */
 export function useMake(): Making {
-  const { busy, error: refusal, createJob } = useCreateJob();
+  const { busy, error: refusal, createJobs } = useCreateJob();
   const [jobIds, setJobIds] = useState<readonly string[]>([]);
   const view = useJobsView();
   const jobs = jobIds.flatMap((jobId) => view.jobs.get(jobId) ?? []);
@@ -25,11 +25,7 @@ export function useMake(): Making {
   const make = async (specs: readonly GenerateInit[]) => {
     if (busy) return;
     setJobIds([]);
-    for (const value of specs) {
-      const job = await createJob({ case: 'generate', value });
-      if (job === undefined) return;
-      setJobIds((before) => [...before, job.jobId]);
-    }
+    setJobIds(await createJobs(specs.map((value) => ({ case: 'generate', value }))));
   };
   return { busy, error: refusal ?? errorOf(failed), jobs, make };
 }

@@ -72,8 +72,8 @@ export function RegeneratePanel(props: {
     }
     const sung = engine.supportsLyrics ? words : { ...words, lyrics: '' };
     const value = editSpec(track, song, sung, parts, read);
-    const job = await createJob({ case: 'generate', value });
-    if (job !== undefined) props.onDone();
+    const jobId = await createJob({ case: 'generate', value });
+    if (jobId !== undefined) props.onDone();
     else setRefusals(refusals + 1);
   };
   const text = (name: 'prompt' | 'lyrics', label: string, rows: number, note?: string) => {

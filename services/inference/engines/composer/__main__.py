@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from musicgen.engine.base import MIX_FILE, Parameters, Preview
+from musicgen.engine.base import MIX_FILE, Parameters, Reported
 from musicgen.engine.validation import validate
 from musicgen.errors import InvalidField, StudioError
 from musicgen.progress import Progress
@@ -50,8 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path(), help="folder (default: this one)")
     chosen = parser.parse_args(arguments)
 
-    def show(told: Progress | Preview) -> None:
-        if isinstance(told, Preview):  # nobody waits for one here
+    def show(told: Reported) -> None:
+        if not isinstance(told, Progress):  # nobody waits for it here
             (chosen.out / told.name).unlink()
             return
         line = f"{told.fraction:4.0%} {told.stage} {told.detail}"

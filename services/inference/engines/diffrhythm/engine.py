@@ -54,6 +54,7 @@ from services.inference.engines.diffrhythm.rungs import (
 )
 from services.inference.engines.diffrhythm.sampler import Course, Overflow
 from services.inference.engines.diffrhythm.song import Song, Wanted
+from services.inference.engines.diffrhythm.trail import CHECKPOINT_S, Trail
 
 MAX_TITLE_CHARACTERS = 60
 STYLE_BYTES = 2 << 30
@@ -66,6 +67,8 @@ class DiffRhythm(Engine):
     """Sings with the models that are installed."""
 
     manifest = MANIFEST
+    checkpoint_s = CHECKPOINT_S
+    """Time of work after which another attempt could go on."""
 
     def __init__(self) -> None:
         """Nothing is loaded before it is needed."""
@@ -105,7 +108,8 @@ class DiffRhythm(Engine):
             course_of(options),
             recording,
         )
-        song = Song(checkpoint, wanted, self._tokenizer.tokenize, scratch, report)
+        trail = Trail(parameters.checkpoint, scratch, report, self.checkpoint_s)
+        song = Song(checkpoint, wanted, self._tokenizer.tokenize, scratch, report, trail=trail)
         try:
             finished = self._sing(song, checkpoint, device, options["precision"], report)
         finally:
@@ -256,6 +260,8 @@ class DiffRhythmTiny(DiffRhythm):
     """Sings noise: the engine with weights that the project makes itself."""
 
     manifest = TINY_MANIFEST
+    checkpoint_s = 0.0
+    """After each step: it shows what the large ones do, and its steps take milliseconds."""
 
     def checkpoints(self) -> Sequence[Checkpoint]:
         """Return those that a catalogue adds, and the one that needs no files."""

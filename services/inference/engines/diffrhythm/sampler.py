@@ -74,6 +74,14 @@ class Edit:
         return mask
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Where an earlier run of the same course was: its latents after so many steps."""
+
+    steps: int
+    latents: Tensor
+
+
 @torch.inference_mode()
 def sample(
     dit: DiT,
@@ -83,12 +91,15 @@ def sample(
     course: Course,
     *,
     edit: Edit | None = None,
+    begun: Begun | None = None,
     on_step: OnStep | None = None,
     watch: Watch = unwatched,
 ) -> Tensor:
     """Return latents [1, frames, LATENT_DIM] in the residual's precision; `noise` has that
     shape. `asked.latents` are taken from `edit` where there is one; frames that it keeps
-    come back bit for bit. What `on_step` or `watch` raises ends the work. Raises Overflow.
+    come back bit for bit. With `begun`, what `on_step` was told of an earlier run, only the
+    steps after it are taken, and the result is that run's. What `on_step` or `watch` raises ends
+    the work. Raises Overflow.
     """
     frames, device = noise.shape[1], dit.device
     mask = edit.mask(frames).to(device) if edit else None
@@ -106,9 +117,10 @@ def sample(
     if guided:
         branches.append(dit.branch(asked.without(negative_style)))
     velocity = _Velocity(dit, branches, course.guidance, watch)
-    y = noise.to(device, dit.precision.residual)
+    first, y = (begun.steps, begun.latents) if begun else (0, noise)
+    y = y.to(device, dit.precision.residual)
     times = course.times(dit.precision.residual, device)
-    for step in range(course.points - 1):
+    for step in range(first, course.points - 1):
         time, span = times[step : step + 1], times[step + 1] - times[step]
         guides = guided and float(time) < course.guided_until
         direction = velocity(y, time, guides=guides)

@@ -18,10 +18,12 @@ from services.inference.engines.diffrhythm.dit import Conditions, DiT
 from services.inference.engines.diffrhythm.held import Held
 from services.inference.engines.diffrhythm.lyrics.alignment import align
 from services.inference.engines.diffrhythm.lyrics.sheet import Sheet
+from services.inference.engines.diffrhythm.manifest import VERSION
 from services.inference.engines.diffrhythm.mix import Mix, write_whole
 from services.inference.engines.diffrhythm.recording import Recording
 from services.inference.engines.diffrhythm.rungs import Rung
-from services.inference.engines.diffrhythm.sampler import Course, Edit, sample
+from services.inference.engines.diffrhythm.sampler import Begun, Course, Edit, sample
+from services.inference.engines.diffrhythm.trail import Trail, digest, key_of
 from services.inference.engines.diffrhythm.vae.oobleck import Decoder
 from services.inference.engines.diffrhythm.vae.streaming import decode
 
@@ -59,7 +61,7 @@ def noise(frames: int, seed: int) -> Tensor:
 
 class Song:
     """One song on its way. `make` may be called again on another rung after memory ran out: it
-    goes on from what is done."""
+    goes on from what is done, and from what an earlier attempt left on its trail."""
 
     def __init__(
         self,
@@ -68,9 +70,11 @@ class Song:
         tokenize: Callable[[str], list[int]],
         scratch: Path,
         report: Report,
+        *,
+        trail: Trail,
     ) -> None:
         self._checkpoint, self._wanted = checkpoint, wanted
-        self._scratch, self._report = scratch, report
+        self._scratch, self._report, self._trail = scratch, report, trail
         self.run_frames = checkpoint.run_frames(wanted.frames)
         max_frames = checkpoint.config.max_frames
         self._aligned = align(wanted.sheet.lines, self.run_frames, max_frames, tokenize)
@@ -89,9 +93,7 @@ class Song:
         meter = self._meter(rung)
         self._tell(meter.enter("loading"))
         if self._latents is None:
-            edit = self._edit(held, rung)
-            dit = held.network(self._checkpoint, rung, self._tick)
-            self._latents = self._refined(dit, edit, meter).float().cpu()
+            self._latents = self._refine(held, rung, meter)
             self.refined_on = rung
         self._tell(meter.enter("decoding"))
         decoder = held.decoder(self._checkpoint, rung, self._tick)
@@ -130,7 +132,55 @@ class Song:
             parts.append((recording.frames, self.run_frames))
         return Edit(recording.latents(encoder, self._wanted.seed, self._tick), parts)
 
-    def _refined(self, dit: DiT, edit: Edit | None, meter: ProgressMeter) -> Tensor:
+    def _refine(self, held: Held, rung: Rung, meter: ProgressMeter) -> Tensor:
+        """Return the latents, in fp32 on the processor; what is done of them stays done."""
+        steps, key = self._wanted.course.points - 1, self._key(rung)
+        begun = self._trail.begun(key, steps, self.run_frames)
+        if begun and begun.steps == steps:
+            self._begin(meter, begun)
+            return begun.latents.float()
+        edit = self._edit(held, rung)
+        dit = held.network(self._checkpoint, rung, self._tick)
+        latents = self._refined(dit, edit, meter, key, begun).float().cpu()
+        self._trail.leave(key, steps, latents)
+        return latents
+
+    def _key(self, rung: Rung) -> str:
+        """Return a hash of all that the latents depend on; rungs that differ in how audio is
+        decoded have the same."""
+        wanted, recording = self._wanted, self._wanted.recording
+        precision, placement = rung.precision, rung.placement
+        facts = {
+            "engine": VERSION,
+            "model": [self._checkpoint.name, dict(self._checkpoint.revisions())],
+            "network": dataclasses.asdict(self._checkpoint.config),
+            "words": [digest(self._aligned.tokens.tobytes()), self._aligned.duration],
+            "styles": [
+                digest(wanted.style.numpy().tobytes()),
+                digest(self._checkpoint.negative_style().tobytes()),
+            ],
+            "noise": [wanted.seed, self.run_frames],
+            "course": dataclasses.asdict(wanted.course),
+            "edit": [digest(recording.audio.tobytes()), recording.parts] if recording else [],
+            "precision": [
+                str(precision.compute),
+                str(precision.residual),
+                precision.like_published,
+            ],
+            "weights": [str(placement.stored), placement.offload],
+        }
+        return key_of(facts, rung.device)
+
+    def _begin(self, meter: ProgressMeter, begun: Begun | None) -> None:
+        first, steps = meter.enter("refining"), self._wanted.course.points - 1
+        if begun:
+            detail = f"going on from step {begun.steps} of {steps}"
+            first = meter.skip(begun.steps, detail=detail)
+        self._tell(first)
+
+    def _refined(
+        self, dit: DiT, edit: Edit | None, meter: ProgressMeter, key: str, begun: Begun | None
+    ) -> Tensor:
         frames, device = self.run_frames, dit.device
         asked = Conditions(
             torch.from_numpy(self._aligned.tokens)[None].to(device),
@@ -140,10 +190,12 @@ class Song:
             torch.tensor([self._aligned.duration], device=device),
         )
         course = self._wanted.course
-        self._tell(meter.enter("refining"))
+        self._begin(meter, begun)
 
-        def step(done: int, _: Tensor) -> None:
+        def step(done: int, latents: Tensor) -> None:
             self._tell(meter.advance(detail=f"step {done} of {course.points - 1}"))
+            if done < course.points - 1:  # the last ones are left when they are whole
+                self._trail.step(key, done, latents)
 
         return sample(
             dit,
@@ -152,6 +204,7 @@ class Song:
             noise(frames, self._wanted.seed),
             course,
             edit=edit,
+            begun=begun,
             on_step=step,
             watch=lambda *_: self._tick(),
         )

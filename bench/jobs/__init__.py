@@ -1,0 +1,1 @@
+"""The jobs service under load, from outside: python -m bench.jobs."""
