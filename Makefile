@@ -156,7 +156,8 @@ test-frontend: $(NODE)/.stamp ## The page's own tests, with coverage
 
 test-python: $(VENV)/dev.stamp $(NEURAL)/.stamp frontend/dist/index.html ## Unit, contract and end-to-end tests, with coverage
 	rm -f .coverage .coverage.*
-	coverage run -m pytest $(TESTS)
+	coverage run -m pytest tests/unit --numprocesses auto --dist loadfile
+	coverage run -m pytest tests --ignore tests/unit
 	coverage combine --quiet
 	coverage report --skip-covered --fail-under=80
 

@@ -118,6 +118,9 @@ def run(size: Size, told: Callable[[str], None]) -> Run:
     with Studio() as studio:
         load = Load(studio, JOBS, EVENTS_PER_S, size.settle_s)
         told("nobody watches")
+        # What a process makes once, such as its connections to the store, is no watcher's.
+        warm = Plan("native", studio.jobs_address, min(50, size.watchers[0]), load.jobs, SHARED)
+        load.watch("warm", warm, 0.1)
         idle = load.idle(size.seconds)
         for name, plan in plans(size, studio, load.jobs):
             told(name)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import selectors
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -148,4 +147,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

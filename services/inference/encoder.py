@@ -133,7 +133,7 @@ def encode(
     digest = hashlib.sha256()
     with (
         no_space_is_disk_full(),
-        AudioReader(source) as reader,
+        _opened(source) as reader,
         AudioWriter(
             target,
             format,
@@ -152,6 +152,14 @@ def encode(
     with AudioReader(target) as reader:
         properties = reader.properties
     return Encoded(target, sha256_of(target), target.stat().st_size, properties, digest.hexdigest())
+
+
+def _opened(source: Path) -> AudioReader:
+    """Open what was looked at before: a broken engine may have written it again since."""
+    try:
+        return AudioReader(source)
+    except InvalidAudio as error:
+        raise EngineCrashed(f"The engine's {source.name} is broken: {error.message}") from error
 
 
 def _blocks(reader: AudioReader, name: str) -> Iterator[Samples]:

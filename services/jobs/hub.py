@@ -8,11 +8,11 @@ Knows no gRPC.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from math import inf
+from typing import Self
 
 from musicgen.errors import StoreUnavailable
 from musicgen.rpc import log
@@ -23,6 +23,8 @@ from services.jobs.store import JobStore, age
 WAITING_LIMIT = 5_000
 """Changes that may wait for one slow watcher before they are dropped."""
 
+EVERYBODY, UNFILTERED = "everybody", "unfiltered"
+
 READ_WAIT_S = 1.0
 RETRY_S = 0.2
 
@@ -31,17 +33,26 @@ class Subscription:
     """What one watcher has not taken yet."""
 
     __slots__ = (
-        "_ahead", "_alarm", "_due_s", "_loop", "_progress", "_quiet_until_s", "_waiter", "_waiting",
-        "failure", "overflowed", "start",
+        "_ahead", "_alarm", "_doors", "_due_s", "_loop", "_progress", "_quiet_until_s", "_waiter",
+        "_waiting", "failure", "overflowed", "start",
     )  # fmt: skip
 
-    def __init__(self, start: str, ahead: bool = False, *, progress: bool = True) -> None:
-        """Without `progress` changes of progress are left out."""
+    def __init__(
+        self,
+        start: str,
+        ahead: bool = False,
+        *,
+        progress: bool = True,
+        doors: tuple[tuple[Rooms, str], ...] = (),
+    ) -> None:
+        """`doors` are where it goes in while it lasts. Without `progress` changes of that are
+        left out."""
         self.start = start
         """The position after which changes arrive here."""
         self.overflowed = False
         self.failure: StoreUnavailable | None = None
         self._ahead = ahead
+        self._doors = doors
         self._progress = progress
         self._loop = asyncio.get_running_loop()
         self._waiting: list[Change] = []
@@ -94,8 +105,16 @@ class Subscription:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def close(self) -> None:
-        """Wake nobody any more."""
+    def __enter__(self) -> Self:
+        for rooms, name in self._doors:
+            rooms[name].add(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for rooms, name in self._doors:
+            rooms[name].discard(self)
+            if not rooms[name]:
+                del rooms[name]
         if self._alarm is not None:
             self._alarm.cancel()
 
@@ -134,6 +153,10 @@ class Subscription:
         self.wake()
 
 
+Rooms = defaultdict[str, set[Subscription]]
+"""Who is told, by the name of what they asked for."""
+
+
 class WatchHub:
     """Reads the history once and hands each change to those who watch its job."""
 
@@ -142,10 +165,9 @@ class WatchHub:
         self._store = store
         self._draining = draining or asyncio.Event()
         self._position = ""
-        self._all: set[Subscription] = set()
-        self._unfiltered: set[Subscription] = set()
-        self._of_job: dict[str, set[Subscription]] = defaultdict(set)
-        self._of_batch: dict[str, set[Subscription]] = defaultdict(set)
+        self._of_any: Rooms = defaultdict(set)
+        self._of_job: Rooms = defaultdict(set)
+        self._of_batch: Rooms = defaultdict(set)
 
     @property
     def position(self) -> str:
@@ -157,43 +179,33 @@ class WatchHub:
         """Whether watches are to end."""
         return self._draining.is_set()
 
-    @contextlib.contextmanager
     def subscribe(
         self,
-        job_ids: Iterable[str] = (),
-        batch_ids: Iterable[str] = (),
+        job_ids: Sequence[str] = (),
+        batch_ids: Sequence[str] = (),
         *,
         after: str = "",
         progress: bool = True,
-    ) -> Iterator[Subscription]:
+    ) -> Subscription:
         """Collect the changes of these jobs and of the jobs of these batches (of all if none
         is named), and of the queues, from now on, or from `after` on if that is newer: another
         process may have read further than this one. Without `progress` that is left out.
+        Ends with the block of a `with`.
 
         Raises StoreUnavailable while the history can't be read.
         """
         if not self._position:
             raise StoreUnavailable("The job store does not answer.", retry_after_s=1.0)
         ahead = bool(after) and age(after) > age(self._position)
+        doors = (
+            (self._of_any, EVERYBODY),
+            *((self._of_job, id) for id in job_ids),
+            *((self._of_batch, id) for id in batch_ids),
+        )
+        if len(doors) == 1:
+            doors = (*doors, (self._of_any, UNFILTERED))
         start = after if ahead else self._position
-        subscription = Subscription(start, ahead, progress=progress)
-        doors = [(self._of_job, id) for id in set(job_ids)]
-        doors += [(self._of_batch, id) for id in set(batch_ids)]
-        self._all.add(subscription)
-        if not doors:
-            self._unfiltered.add(subscription)
-        for rooms, id in doors:
-            rooms[id].add(subscription)
-        try:
-            yield subscription
-        finally:
-            subscription.close()
-            self._all.discard(subscription)
-            self._unfiltered.discard(subscription)
-            for rooms, id in doors:
-                rooms[id].discard(subscription)
-                if not rooms[id]:
-                    del rooms[id]
+        return Subscription(start, ahead, progress=progress, doors=doors)
 
     async def run(self) -> None:
         """Read until cancelled. While the store is away every watcher is turned out."""
@@ -215,17 +227,17 @@ class WatchHub:
 
     async def _wake_to_end(self) -> None:
         await self._draining.wait()
-        for subscription in self._all:
+        for subscription in self._of_any.get(EVERYBODY, ()):
             subscription.wake()
 
     def _hand_out(self, change: Change) -> None:
         self._position = change.position
         metrics.WATCH_LAG.observe(max(0.0, time.time() - change.at_ms / 1000))
         if change.queue is not None:
-            for subscription in self._all:
+            for subscription in self._of_any.get(EVERYBODY, ()):
                 subscription.offer(change)
             return
-        for subscription in self._unfiltered:
+        for subscription in self._of_any.get(UNFILTERED, ()):
             subscription.offer(change)
         of_job = self._of_job.get(change.job_id, ())
         for subscription in of_job:
@@ -237,5 +249,5 @@ class WatchHub:
 
     def _turn_out(self, error: StoreUnavailable) -> None:
         self._position = ""
-        for subscription in self._all:
+        for subscription in self._of_any.get(EVERYBODY, ()):
             subscription.fail(error)

@@ -68,7 +68,7 @@ class Monitor:
     async def _count(self) -> None:
         while True:
             try:
-                with self._hub.subscribe(()) as subscription:
+                with self._hub.subscribe(progress=False) as subscription:
                     while not subscription.overflowed:
                         for change in await subscription.take(60.0):
                             _count_end(change)

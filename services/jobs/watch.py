@@ -28,6 +28,7 @@ interval if that is less, unless a state changes."""
 EVENTS_PER_FRAME = 200
 ALWAYS = ("job_id", "rev", "state")
 """What a mask never leaves out."""
+EVERYTHING = ReadMask(field_mask_pb2.FieldMask())
 
 Frame = job_service_pb2.WatchJobsResponse
 
@@ -84,6 +85,12 @@ class Telling:
 class Watch:
     """The frames of one watcher."""
 
+    # There may be a thousand.
+    __slots__ = (
+        "_batch_ids", "_coalescer", "_end_s", "_hub", "_job_ids", "_limits", "_mask", "_pace_s",
+        "_progress", "_quiet_since_s", "_store", "_telling",
+    )  # fmt: skip
+
     def __init__(
         self,
         store: JobStore,
@@ -101,12 +108,12 @@ class Watch:
         self._hub = hub
         self._limits = limits
         self._telling = telling
-        self._job_ids = list(dict.fromkeys(job_ids))
-        self._batch_ids = list(dict.fromkeys(batch_ids))
-        self._coalescer = Coalescer(interval_s)
+        self._job_ids = tuple(dict.fromkeys(job_ids))
+        self._batch_ids = tuple(dict.fromkeys(batch_ids))
+        self._coalescer = Coalescer(interval_s) if interval_s > 0 else None
         self._pace_s = min(interval_s, PACE_S)
         paths = read_mask.paths if read_mask is not None else ()
-        self._mask = ReadMask(field_mask_pb2.FieldMask(paths=paths), ALWAYS)
+        self._mask = ReadMask(read_mask, ALWAYS) if read_mask is not None and paths else EVERYTHING
         self._progress = not paths or any(path.split(".")[0] == "progress" for path in paths)
         jitter = 1 + JITTER * (2 * random.random() - 1)  # noqa: S311 - spreads load, guards nothing
         self._quiet_since_s = time.monotonic()
@@ -118,9 +125,10 @@ class Watch:
         Raises WatchCursorCompacted for a cursor that can't be resumed from, and
         StoreUnavailable when the history can't be read.
         """
-        with metrics.WATCHERS.track_inprogress():
-            epoch = await self._store.epoch()
-            after = await self._resume_from(cursor, epoch) if cursor else ""
+        epoch = await self._store.epoch()
+        after = await self._resume_from(cursor, epoch) if cursor else ""
+        metrics.WATCHERS.inc()
+        try:
             while True:
                 with self._hub.subscribe(
                     self._job_ids, self._batch_ids, after=after, progress=self._progress
@@ -142,6 +150,8 @@ class Watch:
                 metrics.WATCH_RESETS.inc()
                 yield Frame(reset=job_event_pb2.WatchReset())
                 after = ""
+        finally:
+            metrics.WATCHERS.dec()
 
     async def _resume_from(self, cursor: str, epoch: str) -> str:
         name, _, position = cursor.partition(".")
@@ -205,42 +215,43 @@ class Watch:
         while not self._hub.draining and now_s < self._end_s:
             bookmark_left_s = self._quiet_since_s + self._limits.bookmark_s - now_s
             wait_s = min(bookmark_left_s, self._end_s - now_s)
-            if self._pace_s:
-                wait_s = min(wait_s, self._held_s(now_s, wait_s))
-            changes = await subscription.take(wait_s)
+            if self._coalescer is not None:
+                wait_s = self._held_s(self._coalescer, now_s, wait_s)
+            changes: Sequence[Change] = await subscription.take(wait_s)
             if subscription.overflowed:
                 return None
             now_s = time.monotonic()
-            frames: Sequence[Frame]
-            if self._pace_s:
+            if self._coalescer is not None:
                 passed = self._coalescer.pass_on(changes, now_s)
                 if changes or passed:
                     subscription.keep_quiet(now_s + self._pace_s)
-                frames = self._event_frames(passed, epoch)
-            else:
-                frames = self._event_frames(changes, epoch)
+                changes = passed
+            frames = self._event_frames(changes, epoch)
             if not frames and subscription.empty:
                 if now_s - self._quiet_since_s < self._limits.bookmark_s:
                     continue
                 position = max(subscription.start, self._hub.position, key=age)
-                frames = [_bookmark(self._coalescer.cursor(position), epoch)]
+                frames = [_bookmark(self._cursor(position), epoch)]
             if frames:
                 self._quiet_since_s = now_s
                 return frames
         return None
 
-    def _held_s(self, now_s: float, limit_s: float) -> float:
-        """Return how long until progress that the coalescer holds may go in a frame."""
-        held_s = self._coalescer.wait_s(now_s, limit_s)
-        return max(held_s, min(limit_s, self._quiet_since_s + self._pace_s - now_s))
+    def _held_s(self, coalescer: Coalescer, now_s: float, limit_s: float) -> float:
+        """Return how long until progress that was held back may go in a frame, or `limit_s`."""
+        paced_s = self._quiet_since_s + self._pace_s - now_s
+        return min(limit_s, max(coalescer.wait_s(now_s, limit_s), paced_s))
+
+    def _cursor(self, position: str) -> str:
+        return position if self._coalescer is None else self._coalescer.cursor(position)
 
     def _event_frames(self, changes: Sequence[Change], epoch: str) -> list[Frame]:
         """Return frames with these changes; more than one if they are many or large."""
-        if len(changes) == 1 and not self._pace_s and self._mask.everything:
+        if len(changes) == 1 and self._coalescer is None and self._mask.everything:
             return [self._telling.of(changes[0]).alone(epoch)]
         told = map(self._telling.of, changes)
         return [
-            _frame(part, self._coalescer.cursor(part[-1].change.position), epoch, self._mask)
+            _frame(part, self._cursor(part[-1].change.position), epoch, self._mask)
             for part in batches(told, _size_bytes, EVENTS_PER_FRAME)
         ]
 

@@ -71,6 +71,7 @@ def _without(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace, folder: Path) -> int:
+    from tests.chaos.faults import UnknownKind  # noqa: PLC0415
     from tests.chaos.run import Options, aimed, storm  # noqa: PLC0415  # slow to load
     from tests.chaos.scenarios import SCENARIOS, plan_for  # noqa: PLC0415
 
@@ -89,7 +90,11 @@ def _run(arguments: argparse.Namespace, folder: Path) -> int:
     else:
         only = tuple(arguments.only)
         options = Options(arguments.seed, arguments.jobs, arguments.faults, folder, only=only)
-        report = asyncio.run(storm(options, tell))
+        try:
+            report = asyncio.run(storm(options, tell))
+        except UnknownKind as error:
+            print(error, file=sys.stderr)
+            return 2
     answer = report.to_json()
     where = json.dumps(answer | {"where": report.violations}, indent=1)
     (folder / "report.json").write_text(where, encoding="utf-8")

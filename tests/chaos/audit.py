@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections import Counter
@@ -15,7 +14,7 @@ import soundfile
 
 from musicgen.api.errors.v1 import error_pb2, error_reason_pb2
 from musicgen.api.jobs.v1 import job_outcome_pb2, job_pb2
-from musicgen.artifacts import PREVIEW_PREFIX
+from musicgen.artifacts import PREVIEW_PREFIX, sha256_of
 from musicgen.testing.fake_engine import SAMPLE_RATE_HZ
 from services.jobs.records import BatchRecord, JobRecord, State
 from services.jobs.store import JobStore, all_records
@@ -62,6 +61,7 @@ class Facts:
     failed_because: Counter[str] = field(default_factory=Counter)
     """Why jobs failed that would have succeeded without faults."""
     tracks: int = 0
+    exports: int = 0
     files_of_dead_claims: int = 0
     started_more_than_once: int = 0
 
@@ -88,6 +88,7 @@ class Audit:
         await self._batches(records)
         for record in records.values():
             self._end(record)
+            self._exports(record)
         self._tracks(records)
         self._artifacts(records)
 
@@ -111,7 +112,7 @@ class Audit:
         # Every prompt carries its request id, so that jobs nobody was told of count, too.
         asked: dict[str, list[str]] = {}
         for record in records.values():
-            if record.batch or record.retry_of:
+            if record.batch or record.retry_of or not _makes_track(record):
                 continue
             prompt = _spec(record).generate.parameters.prompt
             asked.setdefault(prompt, []).append(record.id)
@@ -193,6 +194,16 @@ class Audit:
         if state is State.SUCCEEDED and not record.result:
             found.torn.append(f"job {record.id} succeeded and has no result")
 
+    def _exports(self, record: JobRecord) -> None:
+        found = self.findings
+        for download in _result(record).downloads:
+            self.facts.exports += 1
+            path = self._root / download.artifact.key
+            if not path.is_file():
+                found.torn.append(f"job {record.id}: {download.artifact.key} is missing")
+            elif sha256_of(path) != download.artifact.sha256:
+                found.torn.append(f"job {record.id}: {download.artifact.key} has other bytes")
+
     # ---- the disk ------------------------------------------------------------------
 
     def _tracks(self, records: Mapping[str, JobRecord]) -> None:
@@ -260,7 +271,8 @@ class Audit:
             name = path.relative_to(self._root)
             maker = records.get(name.parts[1])
             is_mix = not path.name.startswith(PREVIEW_PREFIX)
-            if problem := _unreadable(path, _frames(maker) if maker and is_mix else None):
+            whole = _frames(maker) if maker and is_mix and _makes_track(maker) else None
+            if problem := _unreadable(path, whole):
                 self.findings.torn.append(f"{name}: {problem}")
         sweeper = Sweeper(self._root, 0.0)
         sweeper.sweep(time.time() + 2 * PREVIEWS_KEEP_S)
@@ -271,24 +283,12 @@ class Audit:
         ]
 
 
-def sha256_of_exports(root: Path, job: job_pb2.Job) -> list[str]:
-    """Return what is wrong with the files that a job offers for download."""
-    wrong = []
-    for download in job.result.downloads:
-        path = root / download.artifact.key
-        if not path.is_file():
-            wrong.append(f"job {job.job_id}: {download.artifact.key} is missing")
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != download.artifact.sha256:
-            wrong.append(f"job {job.job_id}: {download.artifact.key} has other bytes")
-    return wrong
-
-
 def _unreadable(path: Path, frames: int | None) -> str:
     """Return why a piece of audio is not whole, or ""."""
     try:
         samples, _ = soundfile.read(path, dtype="int16")
-    except (soundfile.LibsndfileError, OSError) as error:
-        return f"can't be read ({error})"
+    except (soundfile.LibsndfileError, OSError, ValueError, MemoryError) as error:
+        return f"can't be read ({error})"  # what was cut off may claim any length
     if frames is not None and len(samples) != frames:
         return f"has {len(samples)} frames instead of {frames}"
     return ""
@@ -300,6 +300,10 @@ def _spec(record: JobRecord) -> job_pb2.JobSpec:
 
 def _frames(record: JobRecord) -> int:
     return round(_spec(record).generate.parameters.duration_seconds * SAMPLE_RATE_HZ)
+
+
+def _makes_track(record: JobRecord) -> bool:
+    return _spec(record).WhichOneof("kind") == "generate"
 
 
 def _result(record: JobRecord) -> job_pb2.JobResult:

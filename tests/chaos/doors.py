@@ -34,11 +34,12 @@ _ANSWERS: _Answers = {
     "ResumeQueue": (QUEUES, queue_service_pb2.ResumeQueueResponse.FromString),
 }
 _INSIDE = {
-    **dict.fromkeys(("CreateJob", "CancelJob", "RetryJob", "MoveJob"), "job"),
+    **dict.fromkeys(("CreateJob", "CancelJob", "RetryJob", "MoveJob", "GetJob"), "job"),
     "CancelJobBatch": "batch",
 }
 """Methods whose REST answer is this field of the response."""
 _PATHS = {
+    "GetJob": "/v1/jobs/{job_id}",
     "CreateJob": "/v1/jobs",
     "BatchCreateJobs": "/v1/jobs:batchCreate",
     "CancelJob": "/v1/jobs/{job_id}:cancel",
@@ -119,11 +120,10 @@ class Rest(Door):
     async def _call(self, method: str, request: Message) -> Any:
         body = json_format.MessageToDict(request)
         path = _PATHS[method]
-        for name in ("jobId", "batchId", "queue"):
-            snake = {"jobId": "job_id", "batchId": "batch_id"}.get(name, name)
-            if f"{{{snake}}}" in path:
-                path = path.replace(f"{{{snake}}}", body.pop(name))
-        answer = await rest(self._port, "POST", path, body)
+        for name, place in (("jobId", "{job_id}"), ("batchId", "{batch_id}"), ("queue", "{queue}")):
+            if place in path:
+                path = path.replace(place, body.pop(name))
+        answer = await rest(self._port, "GET" if method == "GetJob" else "POST", path, body)
         if method in _INSIDE:
             answer = {_INSIDE[method]: answer}
         response = type(_ANSWERS[method][1](b""))()

@@ -39,6 +39,10 @@ Fault = Callable[[], Awaitable[bool]]
 """Does it; returns whether it was really done."""
 
 
+class UnknownKind(Exception):
+    """There is no such kind of fault, or not in this fleet."""
+
+
 class Faults:
     """All kinds of fault, to be done one by one or at random."""
 
@@ -69,6 +73,13 @@ class Faults:
         self.slow_ends: list[str] = []
         """Parts that had not ended long after SIGTERM, and were killed then."""
         self.kinds = self._kinds()
+
+    def limit_to(self, kinds: Sequence[str]) -> None:
+        """Do only these kinds. Raises UnknownKind."""
+        if unknown := sorted(set(kinds) - set(self.kinds)):
+            known = ", ".join(self.kinds)
+            raise UnknownKind(f"There is no fault {', '.join(unknown)}. There are: {known}.")
+        self.kinds = {kind: self.kinds[kind] for kind in kinds}
 
     async def do(self, kind: str) -> bool:
         """Do a fault of this kind and return when it is over, and whether it was done."""

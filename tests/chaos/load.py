@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from musicgen.api.audio.v1 import audio_pb2
 from musicgen.api.jobs.v1 import job_pb2, job_service_pb2, queue_service_pb2
+from musicgen.api.library.v1 import track_pb2
 from musicgen.client import specs
 from tests.chaos.doors import Door
 from tests.chaos.engine import QUEUES
@@ -112,7 +114,8 @@ class Load:
         """Have this many jobs accepted."""
         async with asyncio.TaskGroup() as tasks:
             clients = [tasks.create_task(self._client(jobs)) for _ in range(CLIENTS)]
-            others = [tasks.create_task(work) for work in (self._pauses(), self._second_tries())]
+            whims = (self._pauses(), self._second_tries(), self._exports())
+            others = [tasks.create_task(whim) for whim in whims]
             await asyncio.gather(*clients)
             for task in others:
                 task.cancel()
@@ -228,6 +231,29 @@ class Load:
             await self._until_heard(
                 "ResumeQueue", queue_service_pb2.ResumeQueueRequest(queue=queue)
             )
+
+    async def _exports(self) -> None:
+        """Export tracks of jobs that succeeded."""
+        while True:
+            await asyncio.sleep(self._rng.uniform(2, 5))
+            stories = self._recorder.stories
+            made = [id for id in list(self._recorder.ended) if stories[id].state == "SUCCEEDED"]
+            if not made:
+                continue
+            asked = job_service_pb2.GetJobRequest(job_id=self._rng.choice(made))
+            answer = await self._until_heard("GetJob", asked)
+            if answer is None or not answer.job.result.track_ids:
+                continue
+            spec = job_pb2.JobSpec(
+                export=track_pb2.ExportSpec(
+                    track_id=answer.job.result.track_ids[0],
+                    format=self._rng.choice(
+                        (audio_pb2.AUDIO_FORMAT_WAV, audio_pb2.AUDIO_FORMAT_FLAC)
+                    ),
+                )
+            )
+            request_id = str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
+            await self.place(Order("export", (spec,), request_id=request_id))
 
     async def _second_tries(self) -> None:
         """Retry jobs that failed or were cancelled, three clients at once."""

@@ -76,6 +76,7 @@ class Report:
             "failed_because": dict(self.facts.failed_because),
             "started_more_than_once": self.facts.started_more_than_once,
             "tracks": self.facts.tracks,
+            "exports": self.facts.exports,
             "files_of_dead_claims_swept": self.facts.files_of_dead_claims,
             "refused": dict(self.refused),
             "slow_to_end": dict(Counter(self.slow_ends)),

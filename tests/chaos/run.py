@@ -217,7 +217,7 @@ async def storm(options: Options, tell: Tell) -> Report:
             diary=options.folder / "faults.jsonl",
         )
         if options.only:
-            it.faults.kinds = {kind: it.faults.kinds[kind] for kind in options.only}
+            it.faults.limit_to(options.only)
         if not it.fleet.clocks and options.plan.clocks:
             it.report.remarks = ["libfaketime is not installed: no clock jumped"]
         watching = [asyncio.create_task(watcher.run()) for watcher in it.watchers]

@@ -30,6 +30,19 @@ class Guard:
 
 GUARDS = (
     Guard(
+        "attempts",
+        "a job that kills every worker is given up",
+        "poison",
+        ("attempts_over_limit",),
+        (
+            (
+                "services/jobs/lua/_lib.lua",
+                "tonumber(get(id, 'attempt')) >= tonumber(get(id, 'max_attempts'))",
+                "false",
+            ),
+        ),
+    ),
+    Guard(
         "fence",
         "only the newest claim of a job may report",
         "two_claims",
@@ -134,19 +147,6 @@ GUARDS = (
                 "services/jobs/lua/reconcile.lua",
                 "attempt_over(id, ARGV[1], true, 0)",
                 "redis.call('ZREM', P .. 'due', id)",
-            ),
-        ),
-    ),
-    Guard(
-        "attempts",
-        "a job that kills every worker is given up",
-        "poison",
-        ("unended", "attempts_over_limit"),
-        (
-            (
-                "services/jobs/lua/_lib.lua",
-                "tonumber(get(id, 'attempt')) >= tonumber(get(id, 'max_attempts'))",
-                "false",
             ),
         ),
     ),

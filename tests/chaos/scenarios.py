@@ -22,6 +22,9 @@ PLAN = Plan(jobs=1, workers=1, gateway=False, lease_s=1.0)
 WAIT_S = 10.0
 REPEAT_S = 1.2
 """By then a publisher has tried again."""
+MAX_ATTEMPTS = 3
+POISON_S = 40.0
+"""Enough for one attempt more, with all delays between."""
 QUIET_S, PATIENT_S = 8.0, 30.0
 """How long jobs may take to end, without a guard and with all of them."""
 
@@ -115,7 +118,8 @@ async def worker_gone(it: Stage) -> None:
 
 async def poison(it: Stage) -> None:
     """A job takes its engine's process with it, each time."""
-    await _place(it, "poison", crash_at=1)
+    story = it.recorder.stories[await _place(it, "poison", crash_at=1)]
+    await _wait(lambda: story.claims > MAX_ATTEMPTS or bool(story.ended), POISON_S)
 
 
 async def cancelled(it: Stage) -> None:
@@ -198,9 +202,9 @@ async def _until(it: Stage, job: str, state: str) -> None:
     await _wait(lambda: it.recorder.stories[job].state == state)
 
 
-async def _wait(done: Callable[[], bool]) -> None:
-    """Wait up to WAIT_S; what then is not as expected shows in the audit."""
-    until = time.monotonic() + WAIT_S
+async def _wait(done: Callable[[], bool], limit_s: float = WAIT_S) -> None:
+    """Wait up to `limit_s`; what then is not as expected shows in the audit."""
+    until = time.monotonic() + limit_s
     while not done() and time.monotonic() < until:
         await asyncio.sleep(0.01)
 

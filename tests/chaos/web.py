@@ -89,7 +89,7 @@ def grpc_web(port: int, path: str, message: bytes) -> contextlib.AbstractAsyncCo
 
 async def rest(port: int, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
     """Call a method of REST. Raises Refused."""
-    data = json.dumps(body).encode()
+    data = json.dumps(body).encode() if body else b""
     async with request(port, method, path, data, "application/json") as reply:
         text = b"".join([piece async for piece in reply.pieces()])
         try:

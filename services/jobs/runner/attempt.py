@@ -47,6 +47,7 @@ class Attempt:
         self._latest = self._told = b""
         self._previews: asyncio.Queue[bytes] = asyncio.Queue()
         self._checkpoint = b""
+        self._kept = b""
         self._checkpointed = asyncio.Event()
 
     async def run(self, cancelled: asyncio.Event) -> job_outcome_pb2.JobOutcome:
@@ -74,6 +75,10 @@ class Attempt:
             for task in (work, *guards):
                 task.cancel()
             await asyncio.gather(work, *guards, return_exceptions=True)
+            if self._checkpoint != self._kept:
+                # What a worker left just before it failed; of no use if it succeeded.
+                with contextlib.suppress(StoreUnavailable):
+                    await self._store.keep_checkpoint(self._claim, self._checkpoint)
         if self._latest != self._told:  # held back, or cut off with the last beat
             with contextlib.suppress(StoreUnavailable):
                 await self._store.beat(self._claim, self._lease_s, self._latest)
@@ -130,11 +135,11 @@ class Attempt:
         while True:
             await self._checkpointed.wait()
             self._checkpointed.clear()
-            hold = await until_told(
-                lambda: self._store.keep_checkpoint(self._claim, self._checkpoint)
-            )
+            newest = self._checkpoint
+            hold = await until_told(partial(self._store.keep_checkpoint, self._claim, newest))
             if hold is not Hold.OK:
                 raise Stopped(hold)
+            self._kept = newest
 
 
 async def until_told(tell: Callable[[], Awaitable[T]]) -> T:

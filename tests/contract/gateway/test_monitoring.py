@@ -12,7 +12,13 @@ import pytest
 
 from musicgen.rpc.metrics_server import MetricsServer
 from tests.contract.gateway.clients import call
-from tests.contract.gateway.conftest import Gateway, free_port, running_envoy, settings_in
+from tests.contract.gateway.conftest import (
+    Gateway,
+    free_port,
+    running_envoy,
+    settings_in,
+    until_open,
+)
 
 pytestmark = pytest.mark.contract
 
@@ -35,6 +41,7 @@ def watched(
         metrics_address=f"127.0.0.1:{port}",
     )
     with running_envoy(settings, tmp_path) as gateway:
+        until_open(port, gateway.envoy)
         yield gateway, port
     server.close()
 

@@ -356,3 +356,28 @@ async def test_two_slots_may_watch_one_job(store: JobStore) -> None:
         await asyncio.wait_for(cancelled.wait(), 2)
         task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_checkpoint_told_with_the_last_breath_is_kept(store: JobStore) -> None:
+    """A checkpoint that comes right before the failure goes to the next attempt."""
+    seen: list[bytes] = []
+
+    async def script(claim: Claim) -> AsyncGenerator[Event, None]:
+        seen.append(claim.checkpoint)
+        if claim.fence == 1:
+            yield Event(checkpoint=audio_pb2.Artifact(key="artifacts/a/stages/1"))
+            raise EngineCrashed("died")
+        yield Event(outcome=job_outcome_pb2.JobOutcome())
+
+    async def reconcile() -> None:
+        while True:
+            await store.reconcile(b"")
+            await asyncio.sleep(0.05)
+
+    task = asyncio.create_task(reconcile())
+    async with slot(store, script):
+        await until(store, lambda job: bool(job.outcome))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    kept = audio_pb2.Artifact(key="artifacts/a/stages/1").SerializeToString()
+    assert seen == [b"", kept]

@@ -360,12 +360,12 @@ async def test_bad_requests_are_refused(jobs: Jobs) -> None:
         error = await Watcher(jobs, **request).ended()
         assert error is not None
         assert (error.reason, list(error.fields)) == ("INVALID_FIELD", [field])
-    for request in (
+    for wrong in (
         {"min_interval": duration_pb2.Duration(seconds=11)},
         {"min_interval": duration_pb2.Duration(seconds=-1)},
         {"filter": job_pb2.JobFilter(states=[job_pb2.Job.State.STATE_QUEUED])},
     ):
-        error = await Watcher(jobs, **request).ended()
+        error = await Watcher(jobs, **wrong).ended()
         assert error is not None
         assert (error.reason, bool(error.fields)) == ("INVALID_FIELD", True)
 
@@ -402,7 +402,7 @@ async def test_a_client_that_stops_reading_holds_up_nobody(
     watcher = Watcher(jobs)
     await watcher.synced()
     async with asyncio.timeout(10):
-        while len(jobs.hub._all) < 2:
+        while len(jobs.hub._of_any[hub.EVERYBODY]) < 2:
             await asyncio.sleep(0.01)
     longest = 0
     with redis.Redis.from_url(valkey.url) as client:
@@ -422,7 +422,7 @@ async def test_a_client_that_stops_reading_holds_up_nobody(
                     },
                 )
             await asyncio.to_thread(pipe.execute)
-            longest = max(longest, *(len(one._waiting) for one in jobs.hub._all))
+            longest = max(longest, *(len(one._waiting) for one in jobs.hub._of_any[hub.EVERYBODY]))
     await watcher.until(lambda: len(watcher.events()) == 20_000)
     assert watcher.events() == [(job.job_id, rev) for rev in range(2, 20_002)]
     watcher.close()

@@ -258,6 +258,17 @@ def test_stems_that_would_be_mistaken_for_the_mix_are_refused(tmp_path: Path) ->
         wav.run(third, tmp_path / "third", MANIFEST, 1.0, lambda progress: None)  # noqa: ARG005  # nobody listens
 
 
+def test_a_mix_that_breaks_after_it_was_looked_at(tmp_path: Path) -> None:
+    """An engine that writes a file again while it is read is told from one that is asked for
+    something wrong."""
+    mix = write_mix(tmp_path / "mix.wav", 44_100)
+    mix.write_bytes(b"")
+    facts = Properties(Format.WAV, 44_100, 2, 44_100)
+    with pytest.raises(EngineCrashed, match="broken"):
+        encode(mix, facts, Format.FLAC, tmp_path / "out", lambda: None)
+    assert not (tmp_path / "out").exists()
+
+
 def test_recipe_has_what_reproduction_needs(tmp_path: Path) -> None:
     """Engine, versions, every parameter, what it was computed with, decisions, hash."""
     mix = write_mix(tmp_path / "mix.wav", 44_100)

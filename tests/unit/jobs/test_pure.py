@@ -67,7 +67,6 @@ async def test_progress_waits_its_time_and_states_take_it_along() -> None:
     subscription.offer(progressed(3))
     loop.call_later(0.02, subscription.offer, deleted(4))
     assert await subscription.take(5.0) == [progressed(3), deleted(4)]
-    subscription.close()
 
 
 async def test_who_wants_no_progress_is_not_woken_by_it() -> None:
@@ -78,7 +77,6 @@ async def test_who_wants_no_progress_is_not_woken_by_it() -> None:
     asyncio.get_running_loop().call_later(0.02, subscription.wake)
     async with asyncio.timeout(1.0):
         assert await subscription.take(5.0) == []
-    subscription.close()
 
 
 def test_a_change_is_told_to_all_in_the_same_message() -> None:
