@@ -367,7 +367,7 @@ async def test_a_checkpoint_told_with_the_last_breath_is_kept(store: JobStore) -
         if claim.fence == 1:
             yield Event(checkpoint=audio_pb2.Artifact(key="artifacts/a/stages/1"))
             raise EngineCrashed("died")
-        yield Event(outcome=job_outcome_pb2.JobOutcome())
+        yield Event(outcome=job_outcome_pb2.JobOutcome(tracks=[audio_pb2.ProducedTrack()]))
 
     async def reconcile() -> None:
         while True:
