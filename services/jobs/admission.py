@@ -31,7 +31,7 @@ from musicgen.engine.validation import (
     edit_duration_s,
     validate,
 )
-from musicgen.errors import InvalidField, ModelNotFound, UnsupportedFormat
+from musicgen.errors import InvalidField, ModelNotFound, ServiceUnavailable, UnsupportedFormat
 from musicgen.rpc.status import from_rpc_error
 from services.jobs.loop_admission import FIND_LOOPS, LOOP, check_loop_of, fill_find, fill_loop
 from services.jobs.model_admission import ModelAdmission
@@ -104,8 +104,14 @@ class Admission:
     async def _generate(self, spec: inference_service_pb2.GenerateSpec) -> str:
         spec.engine = spec.engine or DEFAULT_ENGINE
         manifests = await self._store.engines()
+        if not manifests:
+            raise ServiceUnavailable(
+                "No worker has said yet which engines there are.",
+                remedy="Try again in a moment; `musicgen doctor` says whether all parts run.",
+                retry_after_s=1.0,
+            )
         if spec.engine not in manifests:
-            available = ", ".join(sorted(manifests)) or "none: no worker has started yet"
+            available = ", ".join(sorted(manifests))
             raise ModelNotFound(
                 f"There is no engine called {spec.engine[:100]!r}.",
                 remedy=f"Choose one of the engines: {available}.",

@@ -59,6 +59,10 @@ class SmallDisk:
         mount = ["mount", "-t", "tmpfs", "-o", f"size={size_bytes},mode=0700", "none", str(folder)]
         subprocess.run(mount, check=True)
 
+    def remove(self) -> None:
+        """Take it away with all that is on it, as soon as nobody uses it any more."""
+        subprocess.run(["umount", "--lazy", str(self.folder)], check=False)
+
     @property
     def free_bytes(self) -> int:
         """What can still be written."""

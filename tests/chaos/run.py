@@ -182,6 +182,8 @@ class Stage:
         logs = self.fleet.layout.data_root / "logs"
         shutil.copytree(logs, self.options.folder / "logs", dirs_exist_ok=True)
         shutil.rmtree(self.fleet.layout.sockets, ignore_errors=True)
+        for disk in reversed(self.disks):
+            disk.remove()
 
 
 @contextlib.asynccontextmanager

@@ -18,7 +18,7 @@ from musicgen.api.looper.v1 import loop_pb2
 from musicgen.api.system.v1 import system_service_pb2, system_service_pb2_grpc
 from musicgen.errors import StudioError
 from musicgen.rpc.status import from_rpc_error
-from tests.contract.jobs.conftest import Jobs
+from tests.contract.jobs.conftest import ENGINE, Jobs
 from tests.valkey import Valkey
 
 pytestmark = pytest.mark.contract
@@ -265,9 +265,16 @@ async def test_a_repeated_request_is_answered_though_its_engine_is_gone(jobs: Jo
     """What was accepted stays accepted, whatever has become impossible since."""
     request = job_service_pb2.CreateJobRequest(spec=generate(), request_id=str(uuid.uuid4()))
     first = await jobs.stub.CreateJob(request)
-    await jobs.store.announce("test", {}, ttl_s=60)
+    await jobs.store.announce("test", {"other": ENGINE.SerializeToString()}, ttl_s=60)
     assert (await jobs.stub.CreateJob(request)).job == first.job
     assert (await refused(jobs, generate())).reason == "MODEL_NOT_FOUND"
+
+
+async def test_before_any_worker_has_spoken_clients_are_told_to_try_again(jobs: Jobs) -> None:
+    """That no engine is known yet is not the request's fault."""
+    await jobs.store.announce("test", {}, ttl_s=60)
+    error = await refused(jobs, generate())
+    assert (error.reason, error.retry_after_s) == ("SERVICE_UNAVAILABLE", 1.0)
 
 
 async def test_a_list_of_large_jobs_fits_into_messages(jobs: Jobs) -> None:

@@ -107,7 +107,8 @@ class JobServiceServicer:
         """Accepts a job. When this returns, the job survives a power cut.
         INVALID_ARGUMENT: BadRequest names the fields; REQUEST_ID_REUSED.
         NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: LICENCE_NOT_ACCEPTED.
-        RESOURCE_EXHAUSTED: QUEUE_FULL.
+        RESOURCE_EXHAUSTED: QUEUE_FULL. UNAVAILABLE: SERVICE_UNAVAILABLE, no worker has said yet
+        which engines there are.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

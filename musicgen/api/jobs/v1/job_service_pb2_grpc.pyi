@@ -39,7 +39,8 @@ class JobServiceStub:
     """Accepts a job. When this returns, the job survives a power cut.
     INVALID_ARGUMENT: BadRequest names the fields; REQUEST_ID_REUSED.
     NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: LICENCE_NOT_ACCEPTED.
-    RESOURCE_EXHAUSTED: QUEUE_FULL.
+    RESOURCE_EXHAUSTED: QUEUE_FULL. UNAVAILABLE: SERVICE_UNAVAILABLE, no worker has said yet
+    which engines there are.
     """
     BatchCreateJobs: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.BatchCreateJobsRequest, _job_service_pb2.BatchCreateJobsResponse]
     """Accepts jobs together: all of them, or none and an answer that names the faulty ones.
@@ -98,7 +99,8 @@ class JobServiceAsyncStub(JobServiceStub):
     """Accepts a job. When this returns, the job survives a power cut.
     INVALID_ARGUMENT: BadRequest names the fields; REQUEST_ID_REUSED.
     NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: LICENCE_NOT_ACCEPTED.
-    RESOURCE_EXHAUSTED: QUEUE_FULL.
+    RESOURCE_EXHAUSTED: QUEUE_FULL. UNAVAILABLE: SERVICE_UNAVAILABLE, no worker has said yet
+    which engines there are.
     """
     BatchCreateJobs: _aio.UnaryUnaryMultiCallable[_job_service_pb2.BatchCreateJobsRequest, _job_service_pb2.BatchCreateJobsResponse]  # type: ignore[assignment]
     """Accepts jobs together: all of them, or none and an answer that names the faulty ones.
@@ -160,7 +162,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         """Accepts a job. When this returns, the job survives a power cut.
         INVALID_ARGUMENT: BadRequest names the fields; REQUEST_ID_REUSED.
         NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: LICENCE_NOT_ACCEPTED.
-        RESOURCE_EXHAUSTED: QUEUE_FULL.
+        RESOURCE_EXHAUSTED: QUEUE_FULL. UNAVAILABLE: SERVICE_UNAVAILABLE, no worker has said yet
+        which engines there are.
         """
 
     @_abc_1.abstractmethod

@@ -721,7 +721,8 @@ export const JobService: GenService<{
    * Accepts a job. When this returns, the job survives a power cut.
    * INVALID_ARGUMENT: BadRequest names the fields; REQUEST_ID_REUSED.
    * NOT_FOUND: MODEL_NOT_FOUND. FAILED_PRECONDITION: LICENCE_NOT_ACCEPTED.
-   * RESOURCE_EXHAUSTED: QUEUE_FULL.
+   * RESOURCE_EXHAUSTED: QUEUE_FULL. UNAVAILABLE: SERVICE_UNAVAILABLE, no worker has said yet
+   * which engines there are.
    *
    * @generated from rpc musicgen.api.jobs.v1.JobService.CreateJob
    */
