@@ -133,8 +133,9 @@ async def test_a_long_line_fits_a_phone(own_studio: Studio) -> None:
             """async () => {
                 const pause = {method: 'POST', body: '{}'};
                 await fetch('/v1/queues/all:pause', pause);
+                const tune = (i) => ({prompt: `tune ${i + 1}`, duration_seconds: 5});
                 const requests = Array.from({length: 100}, (_, i) => (
-                  {spec: {generate: {parameters: {prompt: `tune ${i + 1}`, duration_seconds: 5}}}}));
+                  {spec: {generate: {parameters: tune(i)}}}));
                 for (const one of requests) {
                   await fetch('/v1/jobs', {method: 'POST', body: JSON.stringify(one)});
                 }
