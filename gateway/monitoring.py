@@ -90,10 +90,9 @@ def tracing(settings: Settings) -> Config:
     return {
         "tracing": {
             "provider": {"name": "envoy.tracers.opentelemetry", "typed_config": provider},
-            # What people wrote stays out: a search stands in a REST path's query, and an
-            # error's message may repeat what was wrong.
+            # What people search for stands in a REST path's query: it stays out. The text of a
+            # failed call's error can't be kept out here.
             "max_path_tag_length": 0,
-            "custom_tags": [{"tag": "grpc.message", "literal": {"value": "-"}}],
         }
     }
 

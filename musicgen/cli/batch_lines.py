@@ -54,12 +54,17 @@ def read_lines(data: bytes, priority: str = "") -> list[Line]:
     for number, raw in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         if not raw.strip():
             continue
+        if len(raw) > MOST_BYTES:
+            faults[f"line {number}"] = f"It is longer than {MOST_BYTES:,} bytes."
+            continue
         try:
             lines.append(Line(number, _read(raw, priority)))
         except StudioError as error:
             faults[f"line {number}"] = error.message
         except ValueError as error:
             faults[f"line {number}"] = f"It is not valid JSON ({error})."
+        except OverflowError:
+            faults[f"line {number}"] = "It holds a number that is too large."
     if faults:
         raise _refusal(faults, len(faults) + len(lines))
     if not lines:
@@ -97,7 +102,7 @@ def _full(told: dict[str, Any]) -> job_pb2.JobSpec:
     """Read a JobSpec as the REST API has it."""
     try:
         spec = ParseDict(told, job_pb2.JobSpec())
-    except ParseError as error:
+    except (ParseError, OverflowError) as error:
         raise InvalidField(f"It is no job ({error}).") from error
     if spec.WhichOneof("kind") is None:
         raise InvalidField("It does not say what to do.")

@@ -79,7 +79,8 @@ class Watched:
         for change in update.changes:
             job = change.job
             # Of all jobs, only those that end from now on are a matter of this watch.
-            if job.state in TERMINAL_STATES and (self._begun or not self.everything):
+            ends_now = self._begun and change.kind is not Kind.DELETED
+            if job.state in TERMINAL_STATES and (ends_now or not self.everything):
                 self._ended[job.job_id] = job
         if update.disconnected or not update.view.synced:
             return False
@@ -131,7 +132,7 @@ async def _watch(shell: Shell, watched: Watched) -> int:
                 with LiveTable(all_jobs=watched.everything) as table:
                     await _follow(updates, watched, table.show)
             else:
-                await _follow(updates, watched, _print_lines)
+                await _follow(updates, watched, Lines().show)
         return await watched.outcome(studio)
 
 
@@ -188,9 +189,23 @@ class Events:
             print_json({"type": "queue", "queue": each.queue, "paused": each.paused})
 
 
-def _print_lines(update: Update) -> None:
-    """Print a line for each new state; a log needs no progress."""
-    for change in update.changes:
-        if change.kind in (Kind.CHANGED, Kind.DELETED):
-            state = "deleted" if change.kind is Kind.DELETED else job_state(change.job)
-            print(f"{change.job.job_id}\t{state}\t{printable(describe(change.job))}", flush=True)
+class Lines:
+    """Prints a line for each new state; a log needs no progress."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, str] = {}
+
+    def show(self, update: Update) -> None:
+        """Print what is new."""
+        for change in update.changes:
+            job_id = change.job.job_id
+            if change.kind is Kind.DELETED:
+                self._states.pop(job_id, None)
+                self._print("deleted", change.job)
+            elif self._states.get(job_id) != (state := job_state(change.job)):
+                self._states[job_id] = state
+                self._print(state, change.job)
+
+    @staticmethod
+    def _print(state: str, job: job_pb2.Job) -> None:
+        print(f"{job.job_id}\t{state}\t{printable(describe(job))}", flush=True)

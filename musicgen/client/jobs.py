@@ -14,13 +14,14 @@ from google.protobuf import duration_pb2, field_mask_pb2
 from musicgen.api.jobs.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
 from musicgen.client import specs
 from musicgen.client.connection import PAGE_SIZE, Connection
-from musicgen.client.sendable import checked_text, checked_texts
+from musicgen.client.sendable import checked_text, checked_texts, invalid
 from musicgen.client.view import TERMINAL_STATES, JobsView, Kind
 from musicgen.client.watch import Update, follow
 from musicgen.errors import Cancelled, JobNotFound, StudioError
 from musicgen.rpc.status import from_error_proto
 
 PATIENCE_S = 60.0
+MAX_INTERVAL_S = 10.0
 
 OnJob = Callable[[job_pb2.Job], None]
 """Is told of a job as it now is, each time that it changed."""
@@ -115,6 +116,8 @@ class Jobs(Connection):
         request.filter.batch_ids.extend(checked_texts("batch_ids", batch_ids))
         _set_mask(request, fields)
         if min_interval_s is not None:
+            if not 0 <= min_interval_s <= MAX_INTERVAL_S:  # NaN is not, either
+                raise invalid("min_interval_s", f"must be from 0 to {MAX_INTERVAL_S:.0f}")
             interval = duration_pb2.Duration()
             interval.FromNanoseconds(int(min_interval_s * 1e9))
             request.min_interval.CopyFrom(interval)

@@ -79,7 +79,11 @@ def _fault(value: object) -> str:
 def checked_length(field: str, seconds: float) -> float:
     """Return a length in seconds. Raises InvalidField for one that is none: 0 would silently
     mean "the default", and NaN passes every comparison."""
-    if not (math.isfinite(seconds) and seconds > 0):
+    try:
+        right = math.isfinite(seconds) and seconds > 0
+    except OverflowError:  # a whole number beyond all floats
+        right = False
+    if not right:
         raise invalid(field, "must be a positive number of seconds")
     return seconds
 

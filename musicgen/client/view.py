@@ -29,7 +29,7 @@ class Kind(enum.Enum):
     """What a change did to a job in the view."""
 
     CHANGED = "changed"
-    """It is new or its state is another."""
+    """It is new, its state is another, or it waits at another place."""
     PREVIEWED = "previewed"
     """More of it can be heard."""
     PROGRESSED = "progressed"

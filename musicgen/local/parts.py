@@ -200,9 +200,14 @@ def _traces_env(environ: Mapping[str, str]) -> dict[str, str]:
         host, port = endpoint.hostname, endpoint.port or _OTLP_PORT
     except ValueError as error:
         raise CannotStart(
-            f"OTEL_EXPORTER_OTLP_ENDPOINT={given!r} is no address ({error}).",
+            f"OTEL_EXPORTER_OTLP_ENDPOINT is no address ({error}).",
             remedy="Give it as http://localhost:4317, or unset it.",
         ) from error
+    if endpoint.username or endpoint.password:  # it would stand in logs
+        raise CannotStart(
+            "OTEL_EXPORTER_OTLP_ENDPOINT must hold no user name and no password.",
+            remedy="Give them with OTEL_EXPORTER_OTLP_HEADERS.",
+        )
     if endpoint.scheme != "http" or not host:
         return {}
     return {"MUSICGEN_OTLP_ADDRESS": f"[{host}]:{port}" if ":" in host else f"{host}:{port}"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
@@ -22,6 +23,7 @@ Decoder = Callable[[bytes], Any]
 UnaryBehavior = Callable[..., Awaitable[Any]]
 StreamBehavior = Callable[..., AsyncGenerator[Any, None]]
 
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _QUIET = ("/grpc.health.", "/grpc.reflection.")
 
 
@@ -155,7 +157,9 @@ def _observed(
     metrics.IN_FLIGHT.labels(service, name).inc()
     with (
         structlog.contextvars.bound_contextvars(**bound),
-        tracing.server_span(method, context.invocation_metadata() or (), job_id) as span,
+        tracing.server_span(
+            method, context.invocation_metadata() or (), job_id if _ID.fullmatch(job_id) else ""
+        ) as span,
     ):
         try:
             yield call

@@ -10,6 +10,7 @@ import socketserver
 import stat
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from prometheus_client import MetricsHandler, disable_created_metrics
 from musicgen.settings import SettingsError
 
 _UNIX = "unix:"
+_ACCEPT_RETRY_S = 0.2
 _HOST_PORT = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[^/:\s\[\]]+):(?P<port>\d{1,5})")
 
 
@@ -28,6 +30,14 @@ class _Handler(MetricsHandler):
 
 class _Threading(socketserver.ThreadingMixIn):
     daemon_threads = True
+
+    def get_request(self) -> Any:
+        """Accept; where that fails (no file is left to open) not at once again."""
+        try:
+            return super().get_request()  # type: ignore[misc]  # the server's
+        except OSError:
+            time.sleep(_ACCEPT_RETRY_S)
+            raise
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exception(), OSError):  # those are clients that went away

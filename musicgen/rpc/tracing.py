@@ -9,9 +9,11 @@ never what people wrote.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import re
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
@@ -135,12 +137,17 @@ class _Spans:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
         resource = Resource.create({"service.name": f"musicgen-{service}"})
-        self._provider = TracerProvider(resource=resource)
+        # Its own shutdown takes its time if nobody listens.
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        atexit.register(self.flush)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer: Tracer = self._provider.get_tracer("musicgen")
 
     def flush(self) -> None:
-        self._provider.force_flush(int(_FLUSH_S * 1000))
+        # The time limit that it can be given is not kept if nobody listens.
+        flushing = threading.Thread(target=self._provider.force_flush, daemon=True)
+        flushing.start()
+        flushing.join(_FLUSH_S)
 
     @contextlib.contextmanager
     def within(

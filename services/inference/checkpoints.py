@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections import deque
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from musicgen.rpc import log
 MEDIA_TYPE = "application/octet-stream"
 KEPT = 2
 """The newest may not be registered yet, so the one before stays too."""
+KEPT_MOST, KEEP_S = 16, 600.0
+"""While the job store is away none is registered: more stay, for as long as that may last."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -36,11 +38,13 @@ class Checkpoints:
         self._store = store
         self._prefix = store.stages_prefix(job_id)
         self._folder = folder
-        self._kept = deque([begun_from] if begun_from else [])
+        self._kept: dict[str, float] = {}  # key → when it was stored, the oldest first
+        if begun_from:
+            self._kept[begun_from] = time.monotonic()
 
     def keep(self, checkpoint: Checkpoint) -> StoredCheckpoint | None:
-        """Store one, and remove those that nobody needs any more. Blocks. None: the disk is
-        full, for which no work is given up; the next one may find room.
+        """Store one, and remove those that nobody needs any more. Blocks. None: it can't
+        be written, for which no work is given up; the next one may find room.
 
         Raises EngineCrashed for one that isn't what was promised.
         """
@@ -58,15 +62,17 @@ class Checkpoints:
         try:
             with self._store.writing(key) as temporary:
                 shutil.move(source, temporary)  # artifacts may be on another disk
-        except DiskFull as error:
-            log.get().warning("checkpoint not kept", why=error.message)
+        except (DiskFull, OSError) as error:
+            log.get().warning("checkpoint not kept", why=str(error))
             self.discard(checkpoint)
             return None
-        if key in self._kept:
-            self._kept.remove(key)
-        self._kept.append(key)
-        while len(self._kept) > KEPT:
-            self._store.path(self._kept.popleft()).unlink(missing_ok=True)
+        now_s = time.monotonic()
+        self._kept.pop(key, None)
+        self._kept[key] = now_s
+        for old, stored_s in list(self._kept.items())[:-KEPT]:
+            if len(self._kept) > KEPT_MOST or stored_s < now_s - KEEP_S:
+                del self._kept[old]
+                self._store.path(old).unlink(missing_ok=True)
         return StoredCheckpoint(StoredFile(key, sha256, size_bytes))
 
     def discard(self, checkpoint: Checkpoint) -> None:

@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -212,3 +215,21 @@ def test_off_is_free_and_missing_is_said(missing: bool, monkeypatch: pytest.Monk
     )
     assert done.returncode == 0, done.stderr
     assert ("musicgen-local[tracing]" in done.stderr) == missing
+
+
+def test_a_collector_that_says_nothing_holds_up_no_end(tmp_path: Path) -> None:
+    """A process that ends waits a second for its last spans, not as long as the network does."""
+    script = (
+        "from musicgen.rpc import tracing\n"
+        "assert tracing.configure('test') == ''\n"
+        "with tracing.continued('work', '00-' + '1' * 32 + '-' + '2' * 16 + '-01'):\n"
+        "    pass\n"
+    )
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        port = silent.getsockname()[1]
+        environ = os.environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"}
+        started_s = time.monotonic()
+        subprocess.run([sys.executable, "-c", script], env=environ, cwd=tmp_path, check=True)
+        assert time.monotonic() - started_s < 6

@@ -84,3 +84,17 @@ def test_only_the_first_of_many_faults_are_told() -> None:
     told = "99 of 100 lines are wrong; the first is line 1: The prompt is empty."
     assert caught.value.message == told
     assert len(caught.value.fields) == 20
+
+
+def test_numbers_and_lines_without_measure_are_named_by_their_line() -> None:
+    """What no number of the contract can hold, and what fits into no message."""
+    digits = b"9" * 400
+    for bad in (
+        b'{"prompt": "a", "duration": ' + digits + b"}",
+        b'{"loop": {"lengthSeconds": ' + digits + b"}}",
+        b'{"prompt": "a", "options": {"x": ' + digits + b"}}",
+        b'{"prompt": "' + b"a" * 3_100_000 + b'"}',
+    ):
+        with pytest.raises(InvalidField) as refused:
+            read_lines(b'{"prompt": "fine"}\n' + bad)
+        assert list(refused.value.fields) == ["line 2"]

@@ -19,6 +19,7 @@ from musicgen.errors import DiskFull, EngineCrashed
 from musicgen.progress import Progress
 from musicgen.testing.fake_engine import MANIFEST
 from musicgen.testing.signals import sine
+from services.inference import checkpoints as checkpoints_module
 from services.inference.checkpoints import Checkpoints, StoredCheckpoint, usable
 from services.inference.passing import Passing
 from services.inference.previews import Previews, StoredPreview
@@ -157,9 +158,10 @@ async def test_what_a_host_left_before_it_died_counts(tmp_path: Path) -> None:
         await anext(events)
 
 
-def test_only_the_newest_two_stay(tmp_path: Path) -> None:
+def test_only_the_newest_two_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is not registered yet, and the one before, from which the attempt began at
     first; those of others are left alone."""
+    monkeypatch.setattr(checkpoints_module, "KEEP_S", 0.0)
     store = ArtifactStore(tmp_path / "data")
     first = Checkpoints(store, "j", tmp_path, "").keep(leave(tmp_path, 0))
     other = Checkpoints(store, "other", tmp_path, "").keep(leave(tmp_path, 0))
@@ -175,6 +177,27 @@ def test_only_the_newest_two_stay(tmp_path: Path) -> None:
         before = {1: b"state 0", 2: b"state 1", 3: b"state 2"}[number]
         assert stages(store) == [before, b"state %d" % number]
     assert store.path(other.stored.key).is_file()
+
+
+def test_while_none_is_registered_more_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that the job names may be older than the newest two, but there is a bound."""
+    monkeypatch.setattr(checkpoints_module, "KEPT_MOST", 4)
+    store = ArtifactStore(tmp_path / "data")
+    checkpoints = Checkpoints(store, "j", tmp_path, "")
+    for number in range(6):
+        assert checkpoints.keep(leave(tmp_path, number))
+    assert stages(store) == [b"state %d" % number for number in range(2, 6)]
+
+
+def test_a_disk_that_fails_ends_no_work(tmp_path: Path) -> None:
+    """Whatever keeps a checkpoint from being written: it is given up."""
+    store = ArtifactStore(tmp_path / "data")
+    folder = store.path(store.stages_prefix("j"))
+    folder.parent.mkdir(parents=True)
+    folder.write_bytes(b"in the way")
+    assert Checkpoints(store, "j", tmp_path, "").keep(leave(tmp_path, 0)) is None
 
 
 @pytest.mark.parametrize("wrong", ["missing", "empty", "large", "link", "folder"])
