@@ -91,7 +91,7 @@ def test_many_lines_are_several_batches_and_a_full_queue_tells_how_to_go_on(
     studio.jobs.room = 2000
     assert musicgen("batch", "-", "--detach", input=many).stdout == "batch1\nbatch2\nbatch3\n"
     assert [batch.size for batch in studio.jobs.batches.values()] == [500, 500, 1]
-    prompts = [job.spec.generate.parameters.prompt for job in studio.jobs.jobs.values()]
+    prompts = [job.spec.generate.parameters.prompt for job in list(studio.jobs.jobs.values())]
     assert prompts == [f"rain {number}" for number in range(1001)]
 
 

@@ -34,7 +34,7 @@ def interrupt_once_running(studio: ScriptedStudio, *, twice: bool = False) -> th
     """Press Ctrl-C as soon as a job runs, and once more when that has cancelled it."""
 
     def press_when(holds: Callable[[job_pb2.Job], bool]) -> None:
-        while not any(holds(job) for job in studio.jobs.jobs.values()):
+        while not any(holds(job) for job in list(studio.jobs.jobs.values())):
             threading.Event().wait(0.01)
         threading.Event().wait(0.1)
         os.kill(os.getpid(), signal.SIGINT)
