@@ -76,7 +76,7 @@ async def test_from_nothing_to_a_part_made_anew(
         card = await make(page, it, steps=200, seconds=60)
         await expect(card.get_by_test_id("job-stage")).to_contain_text("of 200", timeout=LONG_MS)
         await card.get_by_test_id("cancel").click()
-        await expect(card.get_by_text("Cancelled")).to_be_visible(timeout=20_000)
+        await expect(card.get_by_test_id("job-state")).to_have_text("Cancelled", timeout=20_000)
 
         card = await make(page, it, steps=12, seconds=12)
         track = card.get_by_test_id("track-card")

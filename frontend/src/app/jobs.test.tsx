@@ -38,6 +38,11 @@ describe('a job', () => {
     await userEvent.click(live.getByTestId('cancel'));
     await waitFor(() => expect(live.getByTestId('job-stage')).toHaveTextContent('Stopping'));
     expect(live.getByTestId('cancel')).toHaveAttribute('aria-disabled', 'true');
+    await happen(() => memory.jobs.cancelled(jobId));
+    expect(live.getByTestId('job-state')).toHaveTextContent('Cancelled');
+    expect(live.queryByTestId('attempts')).toBeNull(); // to be cancelled is no setback
+    await userEvent.click(live.getByTestId('retry'));
+    await waitFor(() => expect(screen.getAllByTestId('job-card')).toHaveLength(2));
   });
 
   it('that waits is cancelled at once; it can be retried or removed', async () => {

@@ -3,6 +3,7 @@ import { type Timestamp, timestampFromMs, timestampNow } from '@bufbuild/protobu
 import { Code, type ConnectError, type ServiceImpl } from '@connectrpc/connect';
 import { AudioFormat, PreviewSchema } from '@/gen/musicgen/api/audio/v1/audio_pb';
 import { ErrorSchema } from '@/gen/musicgen/api/errors/v1/error_pb';
+import { ErrorReason } from '@/gen/musicgen/api/errors/v1/error_reason_pb';
 import {
   type Attempt,
   AttemptSchema,
@@ -138,7 +139,15 @@ export class MemoryJobs {
 
   /** Its worker has stopped, as asked. */
   cancelled(jobId: string): void {
-    this.#change(jobId, { state: Job_State.CANCELLED, previews: [], endTime: timestampNow() });
+    this.#change(jobId, {
+      state: Job_State.CANCELLED,
+      previews: [],
+      endTime: timestampNow(),
+      attempts: this.#over(jobId, {
+        reason: ErrorReason.CANCELLED,
+        message: 'The job was cancelled.',
+      }),
+    });
   }
 
   /** The attempt came to nothing; the next one is awaited. */
@@ -300,7 +309,7 @@ export class MemoryJobs {
   /** The attempts of a job once the present one is over; one without an error was given back. */
   #over(jobId: string, error?: MessageInitShape<typeof ErrorSchema>): Attempt[] {
     const { state, attempt, attempts } = this.job(jobId);
-    if (state !== Job_State.RUNNING) return attempts;
+    if (state !== Job_State.RUNNING && state !== Job_State.CANCELLING) return attempts;
     const over = create(AttemptSchema, {
       attempt,
       worker: 'worker-1',

@@ -1,17 +1,23 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
+import { ErrorReason } from '@/gen/musicgen/api/errors/v1/error_reason_pb';
 import { type Attempt, type Job, Job_State } from '@/gen/musicgen/api/jobs/v1/job_pb';
 import { lengthWords } from '@/ui/time';
+import { isEnded } from '@/watch/job-state';
+
+const { CANCELLED } = ErrorReason;
 
 /** What was tried before, and why it came to nothing. */
 export function Attempts(props: { job: Job }) {
-  const { attempts, state } = props.job;
+  const { state } = props.job;
+  // One that stopped because it was cancelled is no setback.
+  const attempts = props.job.attempts.filter(({ error }) => error?.reason !== CANCELLED);
   if (attempts.length === 0) return null;
   const failed = state === Job_State.FAILED;
   const count = attempts.length === 1 ? '1 attempt' : `${attempts.length} attempts`;
   return (
     <details data-testid="attempts" className="text-sm" open={failed && attempts.length > 1}>
       <summary className="w-fit py-0.5 text-muted hover:text-ink">
-        {failed ? `${count} came to nothing` : `${count} before came to nothing`}
+        {isEnded(props.job) ? `${count} came to nothing` : `${count} before came to nothing`}
       </summary>
       <ol className="mt-1.5 grid gap-2 border-l border-line pl-3">
         {attempts.map((attempt) => (
