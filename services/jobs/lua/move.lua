@@ -50,16 +50,24 @@ else
   local at = tonumber(get(other, 'rank'))
   local left = place == 'after' and at or before(at) or at - 2 * SPACING
   -- Those right of the gap move on until there is room for all.
-  local right, movers = after(left, 200), {}
-  if place == 'before' and (not right[1] or right[1][2] > at) then
-    table.insert(right, 1, {other, at}) -- it waits for its delay, apart from the line
+  local right, movers, count = nil, {}, 200
+  repeat
+    right, movers = after(left, count), {}
+    if place == 'before' and (not right[1] or right[1][2] > at) then
+      table.insert(right, 1, {other, at}) -- it waits for its delay, apart from the line
+    end
+    while right[#movers + 1] and right[#movers + 1][2] - left < #movers + 2 do
+      movers[#movers + 1] = right[#movers + 1][1]
+    end
+    local all = #right < count
+    count = count * 4
+  until right[#movers + 1] or all
+  local step
+  if right[#movers + 1] then
+    step = math.floor((right[#movers + 1][2] - left) / (#movers + 2))
+  else -- to the end, before all that is accepted from now on
+    step = math.floor((redis.call('INCR', P .. 'seq') * SPACING - left) / (#movers + 1))
   end
-  while right[#movers + 1] and right[#movers + 1][2] - left < #movers + 2 do
-    movers[#movers + 1] = right[#movers + 1][1]
-  end
-  local limit = right[#movers + 1] and right[#movers + 1][2]
-    or left + (#movers + 2) * 2 * SPACING
-  local step = math.floor((limit - left) / (#movers + 2))
   rank = left + step
   for i, each in ipairs(movers) do put(each, left + (i + 1) * step) end
 end

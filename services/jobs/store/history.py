@@ -16,7 +16,8 @@ class History(Connection):
     async def epoch(self) -> str:
         """Return what this store's history is called; another store has another name."""
         key = f"{PREFIX}epoch"
-        await self._redis.set(key, secrets.token_hex(4), nx=True)
+        if not await self._redis.exists(key):  # a full server can still be watched
+            await self._redis.set(key, secrets.token_hex(4), nx=True)
         return str((await self._redis.get(key)).decode())
 
     @guarded

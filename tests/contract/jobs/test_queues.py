@@ -483,3 +483,12 @@ async def test_queues_over_the_channel(jobs: Jobs) -> None:
     )
     assert isinstance(error, QueueNotFound)
     assert "generate.tones" in error.metadata["available"]
+
+
+async def test_after_the_last_is_before_what_comes_next(store: JobStore) -> None:
+    """A job that is moved to the end by another's name stays before those accepted later."""
+    for each in "abc":
+        await make(store, each)
+    await store.move("a", None, "after", "c")
+    await make(store, "d")
+    assert await line(store) == "bcad"
