@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- ARGV: id, fence, lease_ms, progress ("" if there is none to tell).
 -- Returns "OK", "CANCEL" (stop, then say so with fail) or "LOST" (stop, say nothing).
 local id = ARGV[1]

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- ARGV: id.  Returns "OK", "NOT_FOUND" or "NOT_TERMINAL".
 local id = ARGV[1]
 if get(id, 'state') == '' then return 'NOT_FOUND' end

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- ARGV: history_ms, records_ms, history_most, history_most_bytes.  Lets go what has been kept
 -- for long enough.  Returns how many jobs went.
 local removed = 0

@@ -57,13 +57,22 @@ def guarded(
     return call
 
 
+def _whole(script: str) -> str:
+    """Put the library before a script, and the script's flags before both: those that free
+    memory, or hold on to work, run when the server's memory is full, too."""
+    if not script.startswith("#!"):
+        return _LIBRARY + script
+    flags, rest = script.split("\n", 1)
+    return f"{flags}\n{_LIBRARY}{rest}"
+
+
 class Connection:
     """What every part of the store is built on."""
 
     def __init__(self, client: redis.asyncio.Redis) -> None:
         self._redis: Any = client  # redis-py's types mix sync and async answers
         self._scripts = {
-            path.stem: client.register_script(_LIBRARY + path.read_text())
+            path.stem: client.register_script(_whole(path.read_text()))
             for path in _SCRIPTS.glob("[!_]*.lua")
         }
 

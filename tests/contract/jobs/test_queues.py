@@ -24,6 +24,7 @@ from musicgen.errors import (
     QueueFull,
     QueueNotFound,
     RequestIdReused,
+    StoreUnavailable,
     StudioError,
 )
 from musicgen.rpc.status import from_rpc_error
@@ -492,3 +493,26 @@ async def test_after_the_last_is_before_what_comes_next(store: JobStore) -> None
     await store.move("a", None, "after", "c")
     await make(store, "d")
     assert await line(store) == "bcad"
+
+
+async def test_a_full_server_can_be_emptied_and_keeps_what_runs(store: JobStore) -> None:
+    """At maxmemory records can be deleted and trimmed, a watch can begin, and a claim lives."""
+    for each in "abc":
+        await make(store, each)
+    held = await store.claim("w", ["q"], 30)
+    assert held
+    for each in "bc":
+        await store.cancel(each)
+    epoch = await store.epoch()
+    await store._redis.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(StoreUnavailable):
+            await make(store, "d")
+        assert await store.epoch() == epoch
+        assert await store.beat(held, 30, b"half") is Hold.OK
+        await store.delete("b")
+        await asyncio.sleep(0.01)
+        assert await store.trim(DAY_S, 0.001) == 1
+    finally:
+        await store._redis.config_set("maxmemory", 0)
+    assert await store.commit(held, b"made") is Hold.OK
