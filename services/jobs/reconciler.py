@@ -32,10 +32,13 @@ class Reconciler:
 
     async def _reconcile(self) -> None:
         """Look when the next lease or delay ends, and every INTERVAL_S: there may be new ones."""
+        looked_ms = 0
         while True:
             wait_s = INTERVAL_S
             try:
-                touched, due_s = await self._store.reconcile(self._lost_worker)
+                touched, due_s, looked_ms = await self._store.reconcile(
+                    self._lost_worker, looked_ms
+                )
                 if touched:
                     log.get().info("reconciled", jobs=touched)
                 if due_s is not None:

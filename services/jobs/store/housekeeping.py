@@ -6,6 +6,9 @@ from services.jobs.records import JobRecord
 from services.jobs.store.connection import PREFIX, Connection, guarded
 from services.jobs.store.jobs import PAGE
 
+GAP_S, GRACE_S = 4.0, 4.0
+"""After a silence of everybody workers get so long to say that they live: a beat comes every
+3 s, and soon after a sleep."""
 HISTORY_MOST = 200_000
 """Changes that are kept at the most (about 60 MB), however young they are."""
 HISTORY_MOST_BYTES = 256 << 20
@@ -16,11 +19,20 @@ class Housekeeping(Connection):
     """For the background tasks of the jobs service."""
 
     @guarded
-    async def reconcile(self, error: bytes) -> tuple[int, float | None]:
-        """Free jobs whose lease is over and line up those whose delay is. Returns how many,
-        and in how many seconds the next is due (None: none is)."""
-        touched, wait_ms = await self._run("reconcile", error)
-        return int(touched), None if wait_ms < 0 else wait_ms / 1000
+    async def reconcile(
+        self, error: bytes, looked_ms: int | None = None
+    ) -> tuple[int, float | None, int]:
+        """Free jobs whose lease is over and line up those whose delay is. Returns how many, in
+        how many seconds the next is due (None: none is), and the time by the server's clock.
+
+        `looked_ms` is what was returned as that the last time, 0 the first time: workers get
+        GRACE_S to beat if that is more than GAP_S ago. None: nobody gets any.
+        """
+        gap_ms = int(GAP_S * 1000) if looked_ms is not None else 1 << 52
+        touched, wait_ms, now_ms = await self._run(
+            "reconcile", error, looked_ms or 0, gap_ms, int(GRACE_S * 1000)
+        )
+        return int(touched), None if wait_ms < 0 else wait_ms / 1000, int(now_ms)
 
     @guarded
     async def trim(self, history_s: float, records_s: float) -> int:

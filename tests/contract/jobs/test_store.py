@@ -404,3 +404,23 @@ async def test_engines_follow_what_workers_say(store: JobStore) -> None:
     assert await store.engines() == {"a": b"9", "c": b"3"}
     await store.announce("w1", {}, ttl_s=60)
     assert await store.engines() == {"c": b"3"}
+
+
+async def test_after_a_sleep_workers_may_beat_first(
+    store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When nobody looked for a while no lease is judged at once: a worker that woke up too goes
+    on, and one that did not is found out after the grace."""
+    monkeypatch.setattr(housekeeping, "GRACE_S", 0.05)
+    await make(store)
+    held = await claim(store, lease_s=0.01)
+    _, _, now_ms = await store.reconcile(b"lost")
+    await asyncio.sleep(0.03)
+    await store.reconcile(b"lost", now_ms - 60_000)
+    assert await store.beat(held, 0.01) is Hold.OK
+    await asyncio.sleep(0.03)
+    _, _, now_ms = await store.reconcile(b"lost", 0)
+    assert (await store.get("a")).state is State.RUNNING
+    await asyncio.sleep(0.08)
+    await store.reconcile(b"lost", now_ms)
+    assert ((await store.get("a")).state, (await store.get("a")).error) == (State.QUEUED, b"lost")
