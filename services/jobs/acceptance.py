@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 
 from musicgen.api.jobs.v1 import job_pb2, job_service_pb2
@@ -14,6 +15,8 @@ from services.jobs.records import BatchRecord, JobRecord, Priority
 from services.jobs.store import JobStore, NewJob
 
 MAX_BATCH = 500
+FAULTS_BYTES = 3000
+"""What the faults of a batch may take: they travel in headers, of which clients take 8 KiB."""
 _AT_ONCE = 16
 """Specs of a batch that are checked together: each may ask other services."""
 
@@ -85,6 +88,12 @@ class Acceptance:
         if request_id and (known := await self._store.accepted_batch(request_id, digest)):
             return known
         queues = await self._admit_all(requests)
+        queue, most = Counter(queues).most_common(1)[0]
+        if most > self._queue_limit:
+            rule = (
+                f"must be at most {self._queue_limit} of the queue {queue}: it has room for no more"
+            )
+            raise InvalidField(f"requests {rule}.", fields={"requests": rule})
         jobs = [
             NewJob(new_job_id(), queue, request.spec.SerializeToString(), priority)
             for request, queue, priority in zip(requests, queues, priorities, strict=True)
@@ -148,9 +157,21 @@ def _together(faults: dict[int, StudioError]) -> StudioError:
     placed = [_at(index, error) for index, error in faults.items()]
     if len(placed) == 1:
         return placed[0]
-    fields = {field: rule for error in placed for field, rule in error.fields.items()}
-    count = len(placed)
-    return InvalidField(f"{count} requests are faulty. {placed[0].message}", fields=fields)
+    fields: dict[str, str] = {}
+    room = FAULTS_BYTES
+    for named, error in enumerate(placed):
+        room -= sum(len(field) + len(rule) for field, rule in error.fields.items())
+        if room < 0 and named:
+            break
+        fields |= error.fields
+    else:
+        named = len(placed)
+    told = "" if named == len(placed) else f" The first {named} are named here."
+    return InvalidField(
+        f"{len(placed)} requests are faulty.{told} {placed[0].message}",
+        remedy=placed[0].remedy,
+        fields=fields,
+    )
 
 
 def _at(index: int, error: StudioError) -> StudioError:

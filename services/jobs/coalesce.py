@@ -20,6 +20,11 @@ class Coalescer:
         self._sent_s: dict[str, float] = {}
         self._held: dict[str, tuple[int, Change]] = {}
 
+    def clear(self) -> None:
+        """Forget what is held back: the watcher is told everything anew."""
+        self._sent_s.clear()
+        self._held.clear()
+
     def pass_on(self, changes: Sequence[Change], now_s: float) -> Sequence[Change]:
         """Return what may be sent at `now_s`, in order."""
         if self._interval_s <= 0:

@@ -9,6 +9,8 @@ from google.protobuf import field_mask_pb2
 from musicgen.api.jobs.v1 import job_pb2
 from musicgen.errors import InvalidField
 
+MAX_PATHS = 100
+
 
 class ReadMask:
     """Leaves out of jobs what was not asked for; an empty mask asks for everything."""
@@ -18,13 +20,17 @@ class ReadMask:
         self._mask: field_mask_pb2.FieldMask | None = None
         if not mask.paths:
             return
-        for path in mask.paths:
+        paths = list(dict.fromkeys(mask.paths))
+        if len(paths) > MAX_PATHS:
+            rule = f"must name at most {MAX_PATHS} fields"
+            raise InvalidField(f"read_mask {rule}.", fields={"read_mask": rule})
+        for path in paths:
             if not field_mask_pb2.FieldMask(paths=[path]).IsValidForDescriptor(
                 job_pb2.Job.DESCRIPTOR
             ):
                 rule = f"{path[:100]!r} is no field of a job"
                 raise InvalidField(f"read_mask: {rule}.", fields={"read_mask": rule})
-        self._mask = field_mask_pb2.FieldMask(paths=[*mask.paths, *always])
+        self._mask = field_mask_pb2.FieldMask(paths=[*paths, *always])
 
     @property
     def everything(self) -> bool:

@@ -128,9 +128,11 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
-    """Jobs that were accepted together. `counts` has the states that any of them is in."""
+    """Jobs that were accepted together. `counts` has the states that any of them is in; `seq`
+    is that of the first."""
 
     id: str
+    seq: int
     size: int
     created_ms: int
     ended_ms: int
@@ -142,6 +144,7 @@ class BatchRecord:
         counts = {state: int(fields.get(state.value.encode(), 0)) for state in State}
         return cls(
             id=id,
+            seq=int(fields[b"seq"]),
             size=int(fields[b"size"]),
             created_ms=int(fields[b"created_ms"]),
             ended_ms=int(fields.get(b"ended_ms", 0)),

@@ -95,16 +95,17 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         mask = ReadMask(request.read_mask)
         states, ids, batch_ids = read_filter(request.filter)
         digest = hashlib.sha256(request.filter.SerializeToString(deterministic=True)).hexdigest()
-        token = _open_token(request.page_token, digest[:8])
-        before = int(token) if token else None
+        before = _open_token(request.page_token, digest[:8])
         found: list[JobRecord] = []
         if ids or batch_ids:
             for batch_id in batch_ids:
                 ids += await self._store.batch_job_ids(batch_id)
-            ids = list(dict.fromkeys(ids))
-            named = sorted(await self._store.get_many(ids), key=lambda record: -record.seq)
-            found = [record for record in named if before is None or record.seq < before]
-            found = filter_states(found, states)
+            named = await self._store.newest_first(list(dict.fromkeys(ids)), before)
+            for start in range(0, len(named), PAGE):
+                if len(found) > size:
+                    break
+                records = await self._store.get_many(named[start : start + PAGE])
+                found += filter_states(records, states)
         else:
             # One more than asked for tells whether there is a next page.
             while len(found) <= size and (page := await self._store.page(before)):
@@ -114,7 +115,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         jobs = next(batches(messages, job_pb2.Job.ByteSize, size), [])
         response = job_service_pb2.ListJobsResponse(jobs=jobs)
         if len(found) > len(jobs):
-            response.next_page_token = _close_token(str(found[len(jobs) - 1].seq), digest[:8])
+            response.next_page_token = _close_token(found[len(jobs) - 1].seq, digest[:8])
         return response
 
     async def CancelJob(
@@ -156,7 +157,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         found = await self._store.batch_page(before, size + 1)
         response = job_service_pb2.ListJobBatchesResponse(batches=map(batch_to_proto, found[:size]))
         if len(found) > size:
-            response.next_page_token = _close_token(found[size - 1].id, _BATCHES)
+            response.next_page_token = _close_token(found[size - 1].seq, _BATCHES)
         return response
 
     async def CancelJobBatch(
@@ -243,19 +244,19 @@ def _page_size(asked: int) -> int:
     return min(asked or DEFAULT_PAGE, PAGE)
 
 
-def _close_token(last: str, digest: str) -> str:
-    return base64.urlsafe_b64encode(f"{last}.{digest}".encode()).decode().rstrip("=")
+def _close_token(seq: int, digest: str) -> str:
+    return base64.urlsafe_b64encode(f"{seq}.{digest}".encode()).decode().rstrip("=")
 
 
-def _open_token(token: str, digest: str) -> str:
-    """Return what the last page ended with, "" for the first one."""
+def _open_token(token: str, digest: str) -> int | None:
+    """Return the seq that the last page ended with, None for the first one."""
     if not token:
-        return ""
+        return None
     try:
         text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
-        last, made_for = text.split(".")
-        if made_for == digest and last.isascii() and last.isalnum():
-            return last
+        seq, made_for = text.split(".")
+        if made_for == digest:
+            return int(seq)
     except ValueError:
         pass
     raise InvalidField(

@@ -150,6 +150,8 @@ class Watch:
                 metrics.WATCH_RESETS.inc()
                 yield Frame(reset=job_event_pb2.WatchReset())
                 after = ""
+                if self._coalescer is not None:
+                    self._coalescer.clear()
         finally:
             metrics.WATCHERS.dec()
 
@@ -217,6 +219,8 @@ class Watch:
             wait_s = min(bookmark_left_s, self._end_s - now_s)
             if self._coalescer is not None:
                 wait_s = self._held_s(self._coalescer, now_s, wait_s)
+            if not subscription.empty:  # it is due within the pace; no bookmark before
+                wait_s = max(wait_s, self._pace_s)
             changes: Sequence[Change] = await subscription.take(wait_s)
             if subscription.overflowed:
                 return None

@@ -75,6 +75,9 @@ end
 local function score(priority, rank) return whole((3 - priority) * CLASS + rank) end
 
 local function line_up(id)
+  if get(id, 'rank') == '' then -- accepted by a studio that knew neither ranks nor priorities
+    set(id, 'priority', 2, 'rank', whole(tonumber(get(id, 'seq')) * SPACING))
+  end
   redis.call('ZADD', P .. 'q:' .. get(id, 'queue'),
     score(tonumber(get(id, 'priority')), tonumber(get(id, 'rank'))), id)
 end
@@ -128,7 +131,8 @@ end
 -- Keep what became of an attempt. The worker's name has its length before it.
 local function remember_attempt(id, error)
   local owner, fence = get(id, 'owner'), tonumber(get(id, 'fence'))
-  local head = {get(id, 'attempt'), get(id, 'claimed_ms'), whole(NOW), #owner, owner}
+  local claimed_ms = redis.call('HGET', job_key(id), 'claimed_ms') or get(id, 'started_ms')
+  local head = {get(id, 'attempt'), claimed_ms, whole(NOW), #owner, owner}
   set(id, 'try:' .. whole(fence), table.concat(head, ' ') .. error)
   redis.call('HDEL', job_key(id), 'try:' .. whole(fence - TRIES_KEPT))
 end

@@ -18,6 +18,9 @@ remember_request(request_id, digest, 'batch', batch, ARGV[5])
 redis.call('HSET', P .. 'batch:' .. batch, 'size', (#ARGV - 7) / 4, 'created_ms', NOW)
 for i = 8, #ARGV, 4 do
   local seq = accept(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[2], ARGV[i + 3], '', batch, ARGV[7])
-  if i == 8 then redis.call('ZADD', P .. 'batches', seq, batch) end
+  if i == 8 then
+    redis.call('ZADD', P .. 'batches', seq, batch)
+    redis.call('HSET', P .. 'batch:' .. batch, 'seq', seq)
+  end
 end
 return {'OK', batch}

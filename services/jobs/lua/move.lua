@@ -40,7 +40,13 @@ if place == 'last' then
   rank = redis.call('INCR', P .. 'seq') * SPACING
 elseif place == 'first' then
   local head = after(-CLASS / 2, 1)[1]
-  rank = (head and head[2] or redis.call('INCR', P .. 'seq') * SPACING) - SPACING
+  local least = head and head[2] or redis.call('INCR', P .. 'seq') * SPACING
+  for _, each in ipairs(redis.call('SMEMBERS', P .. 'delayed:' .. queue)) do
+    if each ~= id and get(each, 'priority') == priority then
+      least = math.min(least, tonumber(get(each, 'rank')))
+    end
+  end
+  rank = least - SPACING
 else
   if get(other, 'state') == '' then return 'OTHER_NOT_FOUND' end
   if other == id or get(other, 'state') ~= 'QUEUED' or get(other, 'queue') ~= queue

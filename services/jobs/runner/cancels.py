@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
 
 from musicgen.errors import StoreUnavailable
 from services.jobs.records import JobRecord, State
@@ -23,13 +23,16 @@ class Cancels:
         self._jobs: dict[asyncio.Event, str] = {}
         self._busy = asyncio.Event()
 
-    @contextlib.contextmanager
-    def watch(self, job_id: str) -> Iterator[asyncio.Event]:
-        """Give an event that is set once `job_id` is cancelled."""
+    @contextlib.asynccontextmanager
+    async def watch(self, job_id: str) -> AsyncIterator[asyncio.Event]:
+        """Give an event that is set once `job_id` is cancelled, or has been already."""
         event = asyncio.Event()
         self._jobs[event] = job_id
         self._busy.set()
         try:
+            # It may have been cancelled since it was claimed, where the reading is already.
+            with contextlib.suppress(StoreUnavailable):
+                self._heed(await self._store.get_many([job_id]))
             yield event
         finally:
             del self._jobs[event]
@@ -42,7 +45,7 @@ class Cancels:
             await self._busy.wait()
             try:
                 position = await self._store.tail()
-                # What was cancelled before the reading began.
+                # What was cancelled while nothing was read.
                 self._heed(await self._store.get_many(list(self._jobs.values())))
                 while self._jobs:
                     changes = await self._store.next_changes(position, READ_WAIT_S)

@@ -82,7 +82,7 @@ class Slot:
     async def _attempt(self, claim: Claim) -> str:
         """Return how it ended, as metrics name it."""
         try:
-            with self._cancels.watch(claim.job_id) as cancelled:
+            async with self._cancels.watch(claim.job_id) as cancelled:
                 attempt = Attempt(self._store, self._lane, claim, self._lease_s)
                 outcome = await attempt.run(cancelled)
         except asyncio.CancelledError:

@@ -68,14 +68,11 @@ class Batches(Jobs):
         raise _no_batch(id)
 
     @guarded
-    async def batch_page(self, before: str = "", limit: int = PAGE) -> list[BatchRecord]:
-        """Return up to `limit` batches, newest first, older than the one called `before`."""
-        top = "+inf"
-        if before:
-            seq = await self._redis.zscore(f"{PREFIX}batches", before)
-            if seq is None:  # it has expired, and so has all that is older
-                return []
-            top = f"({seq:.0f}"
+    async def batch_page(
+        self, before_seq: int | None = None, limit: int = PAGE
+    ) -> list[BatchRecord]:
+        """Return up to `limit` batches, newest first, older than `before_seq`."""
+        top = "+inf" if before_seq is None else f"({before_seq}"
         ids = await self._redis.zrevrangebyscore(f"{PREFIX}batches", top, "-inf", 0, limit)
         return await self._batches([id.decode() for id in ids])
 
@@ -101,4 +98,4 @@ class Batches(Jobs):
 
 
 def _no_batch(id: str) -> BatchNotFound:
-    return BatchNotFound(f"There is no batch {id}.", metadata={"batch_id": id})
+    return BatchNotFound(f"There is no batch {id[:100]}.", metadata={"batch_id": id[:100]})

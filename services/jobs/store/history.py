@@ -72,4 +72,6 @@ def just_before(position: str) -> str:
 def is_position(text: str) -> bool:
     """Whether `text` has the form of a position."""
     parts = text.split("-")
-    return len(parts) == 2 and all(part.isdecimal() and len(part) < 20 for part in parts)
+    return len(parts) == 2 and all(
+        part.isascii() and part.isdecimal() and len(part) < 20 for part in parts
+    )

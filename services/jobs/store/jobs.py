@@ -75,12 +75,25 @@ class Jobs(Connection):
         """Return one job. Raises JobNotFound."""
         for record in await self._records([id]):
             return record
-        raise JobNotFound(f"There is no job {id}.", metadata={"job_id": id})
+        raise _no_job(id)
 
     @guarded
     async def get_many(self, ids: Sequence[str]) -> list[JobRecord]:
         """Return those of the jobs that there are."""
         return await self._records(ids)
+
+    @guarded
+    async def newest_first(self, ids: Sequence[str], before_seq: int | None = None) -> list[str]:
+        """Return those of the jobs that there are, newest first, older than `before_seq`."""
+        if not ids:
+            return []
+        seqs = await self._redis.zmscore(f"{PREFIX}idx", ids)
+        found = [
+            (seq, id)
+            for seq, id in zip(seqs, ids, strict=True)
+            if seq is not None and (before_seq is None or seq < before_seq)
+        ]
+        return [id for _, id in sorted(found, reverse=True)]
 
     @guarded
     async def page(self, before_seq: int | None = None, limit: int = PAGE) -> list[JobRecord]:
@@ -111,7 +124,7 @@ class Jobs(Connection):
             "move", id, "" if priority is None else int(priority), place or "", other
         )
         if verdict == b"NOT_FOUND":
-            raise JobNotFound(f"There is no job {id}.", metadata={"job_id": id})
+            raise _no_job(id)
         if verdict in (b"OTHER_NOT_FOUND", b"ELSEWHERE"):
             rule = "must be another job that waits in the same queue with the same priority"
             field = f"{place}_job_id"
@@ -129,13 +142,17 @@ class Jobs(Connection):
         """Delete an ended job's record. Raises JobNotFound, JobNotTerminal."""
         verdict = await self._run("delete", id)
         if verdict == b"NOT_FOUND":
-            raise JobNotFound(f"There is no job {id}.", metadata={"job_id": id})
+            raise _no_job(id)
         if verdict == b"NOT_TERMINAL":
             record = await self.get(id)
             raise JobNotTerminal(
                 f"Job {id} has not ended yet ({record.state.value}).",
                 metadata={"state": record.state.value},
             )
+
+
+def _no_job(id: str) -> JobNotFound:
+    return JobNotFound(f"There is no job {id[:100]}.", metadata={"job_id": id[:100]})
 
 
 def full(queue: str, limit: int) -> QueueFull:

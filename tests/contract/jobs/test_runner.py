@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -349,9 +349,9 @@ async def test_two_slots_may_watch_one_job(store: JobStore) -> None:
     await store.claim("w", ["q"], 30)
     await store.cancel("a")
     cancels = Cancels(store)
-    with contextlib.ExitStack() as lost, cancels.watch("a") as cancelled:
-        lost.enter_context(cancels.watch("a"))
-        lost.close()
+    async with contextlib.AsyncExitStack() as lost, cancels.watch("a") as cancelled:
+        await lost.enter_async_context(cancels.watch("a"))
+        await lost.aclose()
         task = asyncio.create_task(cancels.run())
         await asyncio.wait_for(cancelled.wait(), 2)
         task.cancel()
@@ -381,3 +381,26 @@ async def test_a_checkpoint_told_with_the_last_breath_is_kept(store: JobStore) -
     await asyncio.gather(task, return_exceptions=True)
     kept = audio_pb2.Artifact(key="artifacts/a/stages/1").SerializeToString()
     assert seen == [b"", kept]
+
+
+class CancelledAtOnce(JobStore):
+    """Somebody cancels each job right after it was claimed."""
+
+    async def claim(self, owner: str, queues: Sequence[str], lease_s: float) -> Claim | None:
+        """Claim, and have it cancelled."""
+        claim = await super().claim(owner, queues, lease_s)
+        if claim:
+            await self.cancel(claim.job_id)
+        return claim
+
+
+async def test_a_cancel_right_after_the_claim_is_heard(store: JobStore, valkey: Valkey) -> None:
+    """It does not wait for the next beat, which is a minute away."""
+    hasty = CancelledAtOnce.connect(valkey.url)
+    await store.create(id="b", queue="q", spec=b"", max_attempts=2, queue_limit=10)
+    async with slot(hasty, hang, lease_s=300):
+        for id in "ab":  # with "b" the runner reads already
+            async with asyncio.timeout(10):
+                while (await store.get(id)).state is not State.CANCELLED:
+                    await asyncio.sleep(0.01)
+    await hasty.close()

@@ -4,89 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-import grpc
 import pytest
-import redis
 from google.protobuf import duration_pb2, field_mask_pb2
 
-from bench.jobs.wire import Http2
 from musicgen.api.audio.v1 import audio_pb2
 from musicgen.api.jobs.v1 import job_pb2, job_service_pb2
 from musicgen.api.progress.v1 import progress_pb2
-from musicgen.errors import StudioError
-from musicgen.rpc.status import from_rpc_error
 from services.jobs import hub
 from services.jobs.convert import preview_to_bytes
-from services.jobs.records import Claim
 from services.jobs.watch import Telling, Watch, WatchLimits
 from tests.contract.jobs.conftest import Jobs, running
 from tests.contract.jobs.test_job_service import created, generate
+from tests.contract.jobs.watcher import Watcher, claim, progress
 from tests.valkey import Valkey
 
 pytestmark = pytest.mark.contract
-
-Frame = job_service_pb2.WatchJobsResponse
-WATCH = "/musicgen.api.jobs.v1.JobService/WatchJobs"
-
-
-class Watcher:
-    """Reads frames in the background."""
-
-    def __init__(self, jobs: Jobs, **request: object) -> None:
-        self.frames: list[Frame] = []
-        self._call = jobs.stub.WatchJobs(job_service_pb2.WatchJobsRequest(**request))  # type: ignore[arg-type]  # a test's shorthand
-        self._task = asyncio.create_task(self._read())
-
-    async def _read(self) -> None:
-        async for frame in self._call:
-            self.frames.append(frame)
-
-    def events(self) -> list[tuple[str, int]]:
-        """Return (job, rev) of every event so far."""
-        return [(event.job_id, event.rev) for frame in self.frames for event in frame.events.events]
-
-    async def until(self, done: Callable[[], bool]) -> None:
-        """Wait until `done`."""
-        async with asyncio.timeout(10):
-            while not done():
-                await asyncio.sleep(0.005)
-
-    async def synced(self) -> str:
-        """Wait for the end of the snapshot or replay; return its cursor."""
-        await self.until(lambda: any(frame.cursor for frame in self.frames))
-        return next(frame.cursor for frame in self.frames if frame.cursor)
-
-    async def ended(self) -> StudioError | None:
-        """Wait for the stream's end; return its error, None for OK."""
-        try:
-            async with asyncio.timeout(10):
-                await self._task
-        except grpc.aio.AioRpcError as error:
-            return from_rpc_error(error)
-        return None
-
-    def close(self) -> None:
-        """Cancel the call."""
-        self._call.cancel()
-        self._task.cancel()
-
-
-async def claim(jobs: Jobs) -> Claim:
-    """Claim the next job."""
-    taken = await jobs.store.claim("w", ["generate.tones"], 30)
-    assert taken is not None
-    return taken
-
-
-def progress(step: int) -> bytes:
-    """Return serialised progress."""
-    return progress_pb2.Progress(
-        stage="s", step=step, steps=9, fraction=step / 9
-    ).SerializeToString()
 
 
 async def test_snapshot_then_every_change_in_order(jobs: Jobs) -> None:
@@ -182,24 +116,6 @@ async def test_compacted_cursor_is_refused(jobs: Jobs) -> None:
     error = await Watcher(jobs, cursor=cursor).ended()
     assert error is not None
     assert error.reason == "WATCH_CURSOR_COMPACTED"
-
-
-async def test_progress_can_be_thinned_but_states_never(jobs: Jobs) -> None:
-    """With a minimum interval most progress is left out; state changes all come at once."""
-    watcher = Watcher(jobs, min_interval=duration_pb2.Duration(seconds=5))
-    await watcher.synced()
-    job = await created(jobs)
-    held = await claim(jobs)
-    for step in range(9):
-        await jobs.store.beat(held, 30, progress(step))
-        await asyncio.sleep(0.01)
-    await jobs.store.fail(held, b"", retryable=False, delay_s=0)
-    await watcher.until(lambda: (job.job_id, 12) in watcher.events())
-    revs = [rev for _, rev in watcher.events()]
-    assert revs[:2] == [1, 2]
-    assert revs[-1] == 12
-    assert len(revs) <= 4
-    watcher.close()
 
 
 async def test_previews_are_told_at_once(jobs: Jobs) -> None:
@@ -324,32 +240,6 @@ async def test_a_read_mask_leaves_out_what_was_not_asked_for(jobs: Jobs) -> None
     assert told[2].changed.spec == job_pb2.JobSpec()
 
 
-async def test_frames_are_paced_but_states_come_at_once(jobs: Jobs) -> None:
-    """With a minimum interval the progress of many jobs comes in a frame each 100 ms, and a
-    change of state takes along what is due without waiting."""
-    for _ in range(30):
-        await created(jobs)
-    watcher = Watcher(jobs, min_interval=duration_pb2.Duration(nanos=100_000_000))
-    await watcher.synced()
-    held = [await claim(jobs) for _ in range(30)]
-    await watcher.until(lambda: len(watcher.events()) >= 30)
-    begin = len(watcher.frames)
-    begin_s = time.monotonic()
-    for step in range(5):
-        for one in held:
-            await jobs.store.beat(one, 30, progress(step))
-    progressing_s = time.monotonic() - begin_s
-    frames = len(watcher.frames) - begin
-    assert frames <= progressing_s / 0.1 + 2
-    await jobs.store.beat(held[0], 30, progress(6))
-    await jobs.store.fail(held[1], b"", retryable=False, delay_s=0)
-    begin_s = time.monotonic()
-    await watcher.until(lambda: (held[1].job_id, 8) in watcher.events())
-    assert time.monotonic() - begin_s < 0.09
-    await watcher.until(lambda: (held[0].job_id, 8) in watcher.events())
-    watcher.close()
-
-
 async def test_bad_requests_are_refused(jobs: Jobs) -> None:
     """States in the filter, too many names, an interval out of range and a mask of what a job
     has not are refused, at their fields."""
@@ -368,80 +258,6 @@ async def test_bad_requests_are_refused(jobs: Jobs) -> None:
         error = await Watcher(jobs, **wrong).ended()
         assert error is not None
         assert (error.reason, bool(error.fields)) == ("INVALID_FIELD", True)
-
-
-async def test_slow_watcher_is_reset(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A watcher that falls behind is told to start over and gets a fresh snapshot."""
-    monkeypatch.setattr(hub, "WAITING_LIMIT", 3)
-    limits = WatchLimits(watch_s=600, bookmark_s=10)
-    watch = Watch(jobs.store, jobs.hub, limits, Telling())
-    async with contextlib.aclosing(watch.frames("")) as frames:
-        while not (await anext(frames)).snapshot.complete:
-            pass
-        made = [await created(jobs) for _ in range(6)]  # it does not read meanwhile
-        async with asyncio.timeout(5):
-            while jobs.hub.position != await jobs.store.tail():
-                await asyncio.sleep(0.01)
-        assert (await anext(frames)).HasField("reset")
-        page = (await anext(frames)).snapshot
-        assert [job.job_id for job in page.jobs] == [job.job_id for job in made[::-1]]
-        assert (await anext(frames)).snapshot.complete
-        later = await created(jobs)
-        assert (await anext(frames)).events.events[0].job_id == later.job_id
-
-
-async def test_a_client_that_stops_reading_holds_up_nobody(
-    jobs: Jobs, valkey: Valkey, short_tmp: Path
-) -> None:
-    """While 20,000 changes go by, the service keeps a bounded part of them for a client that
-    does not read; the others hear all of them. When it reads again it is told to start over
-    and is then up to date."""
-    job = await created(jobs)
-    stuck = Http2(f"unix:{short_tmp}/jobs.sock")
-    stuck.call(WATCH, job_service_pb2.WatchJobsRequest().SerializeToString())
-    watcher = Watcher(jobs)
-    await watcher.synced()
-    async with asyncio.timeout(10):
-        while len(jobs.hub._of_any[hub.EVERYBODY]) < 2:
-            await asyncio.sleep(0.01)
-    longest = 0
-    with redis.Redis.from_url(valkey.url) as client:
-        for start in range(0, 20_000, 500):
-            pipe = client.pipeline(transaction=False)
-            for rev in range(start + 2, start + 502):
-                pipe.xadd(
-                    "{musicgen}:ev",
-                    {
-                        "kind": "progressed",
-                        "job": job.job_id,
-                        "rev": rev,
-                        "at_ms": 1,
-                        "progress": progress_pb2.Progress(
-                            step=rev, detail="x" * 100
-                        ).SerializeToString(),
-                    },
-                )
-            await asyncio.to_thread(pipe.execute)
-            longest = max(longest, *(len(one._waiting) for one in jobs.hub._of_any[hub.EVERYBODY]))
-    await watcher.until(lambda: len(watcher.events()) == 20_000)
-    assert watcher.events() == [(job.job_id, rev) for rev in range(2, 20_002)]
-    watcher.close()
-    assert 1_000 < longest <= hub.WAITING_LIMIT
-
-    kinds: list[str] = []
-    stuck.socket.setblocking(False)
-    async with asyncio.timeout(20):
-        while "reset" not in kinds or kinds[-1] != "events":
-            for _, message in stuck.feed(
-                await asyncio.get_running_loop().sock_recv(stuck.socket, 1 << 18)
-            ):
-                frame = Frame.FromString(message)
-                kinds.append(str(frame.WhichOneof("body")))
-                if frame.snapshot.complete and "reset" in kinds:
-                    await jobs.stub.CancelJob(job_service_pb2.CancelJobRequest(job_id=job.job_id))
-    stuck.socket.close()
-    assert kinds.count("reset") == 1
-    assert kinds.index("reset") < 150  # a part of what went by, in frames of 200 and less
 
 
 async def test_the_store_away_ends_watches_which_resume(jobs: Jobs, valkey: Valkey) -> None:
