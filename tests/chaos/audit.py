@@ -150,12 +150,12 @@ class Audit:
                     self.findings.left_in_queues.append(f"{name} still has {left}")
 
     async def _batches(self, records: Mapping[str, JobRecord]) -> None:
-        before = ""
+        before: int | None = None
         while page := await self._store.batch_page(before):
             for batch in page:
                 members = await self._store.batch_job_ids(batch.id)
                 self._batch(batch, members, records)
-            before = page[-1].id
+            before = page[-1].seq
         for batch_id, ids in self._ledger.batches.items():
             if missing := [id for id in ids if id not in records]:
                 self.findings.lost.append(f"batch {batch_id} lacks {len(missing)} jobs")
