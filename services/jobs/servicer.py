@@ -13,7 +13,6 @@ from musicgen.api.jobs.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
 from musicgen.errors import InvalidField, JobNotTerminal
 from musicgen.rpc import tracing
 from services.jobs.acceptance import Acceptance
-from services.jobs.batches import batches
 from services.jobs.convert import (
     batch_to_proto,
     job_to_proto,
@@ -22,6 +21,7 @@ from services.jobs.convert import (
 )
 from services.jobs.hub import WatchHub
 from services.jobs.masks import ReadMask
+from services.jobs.messages import in_messages
 from services.jobs.records import JobRecord, State
 from services.jobs.store import PAGE, JobStore, Place, filter_states
 from services.jobs.watch import Telling, Watch, WatchLimits
@@ -112,7 +112,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
                 found += filter_states(page, states)
                 before = page[-1].seq
         messages = (mask.apply(job_to_proto(record)) for record in found)
-        jobs = next(batches(messages, job_pb2.Job.ByteSize, size), [])
+        jobs = next(in_messages(messages, job_pb2.Job.ByteSize, size), [])
         response = job_service_pb2.ListJobsResponse(jobs=jobs)
         if len(found) > len(jobs):
             response.next_page_token = _close_token(found[len(jobs) - 1].seq, digest[:8])

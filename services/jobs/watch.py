@@ -12,11 +12,11 @@ from google.protobuf import field_mask_pb2
 from musicgen.api.jobs.v1 import job_event_pb2, job_pb2, job_service_pb2
 from musicgen.errors import InvalidField, WatchCursorCompacted
 from services.jobs import metrics
-from services.jobs.batches import batches
 from services.jobs.coalesce import Coalescer
 from services.jobs.convert import change_to_proto, job_to_proto, queue_change_to_proto
 from services.jobs.hub import Subscription, WatchHub
 from services.jobs.masks import ReadMask
+from services.jobs.messages import in_messages
 from services.jobs.records import Change, JobRecord
 from services.jobs.store import PAGE, JobStore, age, all_records, is_position
 
@@ -190,7 +190,7 @@ class Watch:
 
     def _pages(self, records: Iterable[JobRecord]) -> Iterator[Frame]:
         messages = (self._mask.apply(job_to_proto(record)) for record in records)
-        for jobs in batches(messages, job_pb2.Job.ByteSize, PAGE):
+        for jobs in in_messages(messages, job_pb2.Job.ByteSize, PAGE):
             yield Frame(snapshot=job_event_pb2.JobsSnapshot(jobs=jobs))
 
     async def _replay(self, after: str, upto: str, epoch: str) -> AsyncGenerator[Frame, None]:
@@ -256,7 +256,7 @@ class Watch:
         told = map(self._telling.of, changes)
         return [
             _frame(part, self._cursor(part[-1].change.position), epoch, self._mask)
-            for part in batches(told, _size_bytes, EVENTS_PER_FRAME)
+            for part in in_messages(told, _size_bytes, EVENTS_PER_FRAME)
         ]
 
 
